@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crypto.h - the primitives, and nothing about what they protect.
+ *
+ *   AES-256-GCM   NIST SP 800-38D         aead_*
+ *   SHA-256       FIPS 180-4              sha256_*
+ *   HMAC-SHA-256  RFC 2104, FIPS 198-1    hmac_*
+ *   HKDF-SHA-256  RFC 5869                hkdf_sha256()
+ *   scrypt        RFC 7914                kdf_scrypt()
+ *   Argon2id      RFC 9106                kdf_argon2id()
+ *
+ * This room alone includes OpenSSL (and libargon2).
+ *
+ * Errors:  -EBADMSG: a tag did not verify, nothing was written to the
+ *          output that may be used. -ENOMEM, -EINVAL. Not logged.
+ * Memory:  contexts are opaque and wiped when freed; NULL may be freed.
+ * Threads: a context belongs to one thread at a time; functions without
+ *          one may be called from any.
+ */
+#ifndef CRYPTO_CRYPTO_H
+#define CRYPTO_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/macros.h"
+
+#define AEAD_KEY_LEN 32
+#define AEAD_NONCE_LEN 12
+#define AEAD_TAG_LEN 16
+#define SHA256_LEN 32
+
+/* --- AES-256-GCM --- */
+struct aead;
+MUST_CHECK int aead_new(const uint8_t key[static AEAD_KEY_LEN],
+			struct aead **out);
+void aead_free(struct aead *a);
+/* Give a another key; cheaper than a new one. */
+MUST_CHECK int aead_rekey(struct aead *a, const uint8_t key[static AEAD_KEY_LEN]);
+/* out gets pt.len + AEAD_TAG_LEN bytes and may be pt.p. The caller answers
+ * for (key, nonce) being used once. */
+MUST_CHECK int aead_seal(struct aead *a,
+			 const uint8_t nonce[static AEAD_NONCE_LEN],
+			 struct span aad, struct span pt, uint8_t *out);
+/* out gets ct.len - AEAD_TAG_LEN bytes and may be ct.p. -EBADMSG also if ct
+ * is shorter than a tag. On failure out is zeroed. */
+MUST_CHECK int aead_open(struct aead *a,
+			 const uint8_t nonce[static AEAD_NONCE_LEN],
+			 struct span aad, struct span ct, uint8_t *out);
+
+/* --- SHA-256 --- */
+struct sha256;
+MUST_CHECK int sha256_new(struct sha256 **out);
+void sha256_free(struct sha256 *h);
+void sha256_update(struct sha256 *h, struct span data);
+/* The digest; h starts anew. */
+void sha256_final(struct sha256 *h, uint8_t out[static SHA256_LEN]);
+void sha256_once(struct span data, uint8_t out[static SHA256_LEN]);
+
+/* --- HMAC-SHA-256, the key prepared once --- */
+struct hmac;
+MUST_CHECK int hmac_new(struct span key, struct hmac **out);
+void hmac_free(struct hmac *h);
+/* The MAC of the concatenation a || b (either may be empty). */
+void hmac_once(struct hmac *h, struct span a, struct span b,
+	       uint8_t out[static SHA256_LEN]);
+
+MUST_CHECK int hkdf_sha256(struct span ikm, struct span salt, struct span info,
+			   uint8_t *out, size_t len);
+
+/* --- passphrase to key --- */
+/* n is the cost itself (a power of two), not its logarithm. */
+MUST_CHECK int kdf_scrypt(struct span pass, struct span salt, uint64_t n,
+			  uint32_t r, uint32_t p, uint8_t *out, size_t len);
+MUST_CHECK int kdf_argon2id(struct span pass, struct span salt,
+			    uint32_t passes, uint32_t kib, uint32_t lanes,
+			    uint8_t *out, size_t len);
+
+/* --- keyed 64-bit permutation, for cut decisions: AES-128 of (x, 0) --- */
+struct prf64;
+MUST_CHECK int prf64_new(const uint8_t key[static 16], struct prf64 **out);
+void prf64_free(struct prf64 *p);
+uint64_t prf64(struct prf64 *p, uint64_t x);
+
+/* --- randomness and secrets --- */
+/* From getrandom(2); never fails, the process aborts if the kernel cannot. */
+void random_bytes(void *out, size_t len);
+/* Constant time. */
+bool secret_equal(const void *a, const void *b, size_t len);
+/* A wipe that the compiler may not remove. */
+void secret_wipe(void *p, size_t len);
+/* Memory that is locked (as far as RLIMIT_MEMLOCK goes), left out of core
+ * dumps and not inherited by a fork; secret_free() wipes it. */
+void *secret_alloc(size_t len);
+void secret_free(void *p, size_t len);
+/* No core dumps, no ptrace by others of the same user (PR_SET_DUMPABLE 0). */
+void secret_harden_process(void);
+
+#endif /* CRYPTO_CRYPTO_H */
