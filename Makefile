@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make [V=1] [VARIANT=release|asan|tsan|cov|fuzz]
+#                   build/$(VARIANT)/tidemark; nothing is written elsewhere
+# make demo         install what is missing, build, back up a real tree
+# make test         install what is missing, then every check there is
+# make check        the quick subset: unit, contract, replay, end to end
+# make lint         format, layers, headers, functions, scripts, cppcheck, man
+# make fuzz         run each fuzzer FUZZ_SECONDS (clang)
+# make coverage     check, then the lines and branches it did not reach
+# make bench        measure against the peers (tests/bench/run)
+# make install      DESTDIR= prefix=/usr/local
+# make check-install | format | dist | clean
+#
+# TESTS="tests/e2e/restore.bats build/release/tests/unit/test_base" limits
+# check to these. CFLAGS and LDFLAGS of the caller come last and win;
+# WERROR=-Werror turns warnings into errors. A new .c file needs no edit here.
+
+VARIANT ?= release
+VARIANTS := release asan tsan cov fuzz
+B := build/$(VARIANT)
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT=$(VARIANT) is none of: $(VARIANTS))
+endif
+ifeq ($(origin CC),default)
+CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
+endif
+MAKEFLAGS += --no-print-directory
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+mandir ?= $(prefix)/share/man
+bashdir ?= $(prefix)/share/bash-completion/completions
+zshdir ?= $(prefix)/share/zsh/vendor-completions
+fishdir ?= $(prefix)/share/fish/vendor_completions.d
+FUZZ_SECONDS ?= 20
+
+# --- what pkg-config knows ------------------------------------------------
+# Goals that install the packages first, or need none, are let through.
+PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing
+PKG_FREE := clean deps demo test format dist help
+ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
+$(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\
+  $(error $(p).pc not found: run scripts/install-deps, or see README.md)))
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS))
+endif
+
+# --- flags ----------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wpointer-arith \
+	-Wwrite-strings -Wmissing-prototypes -Wstrict-prototypes \
+	-Wimplicit-fallthrough
+OPT_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+# -Wno-tsan: gcc warns that it cannot see fences; the code has none that
+# carry a promise alone.
+OPT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer \
+	$(if $(findstring clang,$(CC)),,-Wno-tsan)
+OPT_cov := -O0 --coverage
+# clang 14 takes NULL + 0, the end of an empty span, for an overflow; C2y
+# (N3322) defines it, and asan sees what matters.
+OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize=pointer-overflow -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+OPT := $(OPT_$(VARIANT))
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -pthread -fPIE $(WARN) $(WERROR) \
+	$(OPT) -Iinclude -Ilib -I. $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed \
+	$(filter -fsanitize=% --coverage,$(OPT)) $(LDFLAGS)
+
+# --- sources --------------------------------------------------------------
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
+progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
+
+TOOL_OBJS := $(call objs,tools/*.c)
+LIB_OBJS := $(call objs,lib/*/*.c)
+UNIT := $(call progs,tests/unit/test_*.c)
+CONTRACT := $(call progs,tests/contract/test_*.c)
+FUZZERS := $(call progs,tests/fuzz/fuzz_*.c)
+HELPERS := $(call progs,tests/lib/*.c)
+# Files beside the tests that are no test: vectors, suites.
+UNIT_OBJS := $(filter-out $(UNIT:=.o),$(call objs,tests/unit/*.c))
+CONTRACT_OBJS := $(filter-out $(CONTRACT:=.o),$(call objs,tests/contract/*.c))
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay_main.o)
+
+all: $(B)/tidemark
+tests: $(FUZZERS) $(if $(filter fuzz,$(VARIANT)),,$(UNIT) $(CONTRACT) $(HELPERS))
+
+# --- how things are made --------------------------------------------------
+# A stamp changes only when its text does; what depends on it is then rebuilt.
+stamp = $(Q)mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | \
+	cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
+
+$(B)/flags: FORCE
+	$(call stamp,$(CC) $(ALL_CFLAGS))
+$(B)/ldflags: FORCE
+	$(call stamp,$(CC) $(ALL_LDFLAGS) $(PKG_LIBS))
+$(B)/members: FORCE
+	$(call stamp,$(LIB_OBJS) $(TOOL_OBJS) $(UNIT_OBJS) $(CONTRACT_OBJS))
+
+$(B)/%.o: %.c $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@) $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libcore.a: $(LIB_OBJS) $(B)/members
+	$(call say,AR,$@) rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
+
+# /* WRAP: fsync linkat */ in a test's first lines: the linker sends these
+# calls to the test's __wrap_fsync() and __wrap_linkat().
+wraps = $(addprefix -Wl$(comma)--wrap=,$(shell \
+	sed -n '1,10s,.*WRAP: *\([a-zA-Z0-9_ ]*\).*,\1,p' $(1)))
+comma := ,
+link = $(call say,LD,$@) $(CC) $(ALL_LDFLAGS) $(1) \
+	$(filter %.o,$^) $(filter %.a,$^) $(2) $(PKG_LIBS) -o $@
+
+$(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
+	$(call link)
+$(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
+	$(call link,$(call wraps,$*.c),-lcmocka)
+$(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags
+	$(call link,$(call wraps,$*.c),-lcmocka)
+$(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libcore.a $(B)/ldflags
+	$(call link,$(if $(FUZZ_MAIN),,-fsanitize=fuzzer))
+$(HELPERS): $(B)/%: $(B)/%.o $(B)/ldflags
+	$(call link)
+
+# --- tests ----------------------------------------------------------------
+# Bats files with a line "# slow" are left to make test.
+hash := \#
+E2E := $(wildcard tests/e2e/*.bats)
+FAULT := $(wildcard tests/fault/*.bats)
+QUICK := $(shell grep -Ls '^$(hash) slow' $(E2E) /dev/null)
+TESTS ?= $(UNIT) $(CONTRACT) $(FUZZERS) $(filter %.bats,$(QUICK))
+
+check: all tests
+	$(Q)tests/run -b $(B) $(TESTS)
+# Everything for one variant; tests/all calls these.
+check-all: all tests
+	$(Q)tests/run -b $(B) $(UNIT) $(CONTRACT) $(FUZZERS) $(E2E) $(FAULT)
+check-programs: tests
+	$(Q)tests/run -b $(B) $(UNIT) $(CONTRACT) $(FUZZERS)
+fuzz:
+	$(Q)$(MAKE) VARIANT=fuzz fuzz-run
+fuzz-run: tests
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run -b $(B) \
+		-t $$(($(FUZZ_SECONDS) + 300)) $(FUZZERS)
+coverage:
+	$(Q)$(MAKE) VARIANT=cov check
+	$(Q)gcovr -r . build/cov --exclude tests --branches \
+		--html-details build/cov/coverage.html --print-summary
+test: deps
+	$(Q)tests/all
+demo: deps
+	$(Q)$(MAKE) all
+	$(Q)scripts/demo
+bench: all
+	$(Q)tests/bench/run
+deps:
+	$(Q)scripts/install-deps
+
+# --- lint -----------------------------------------------------------------
+SOURCES = $(sort $(foreach d,include lib tools tests,\
+	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
+SCRIPTS = .ci/run tests/all tests/fuzz/one tests/lib/helpers.bash \
+	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
+LINTS := lint-format lint-files lint-layers lint-headers lint-functions \
+	lint-shell lint-cppcheck lint-man
+
+lint: $(LINTS)
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+lint-files:
+	$(Q)scripts/check-files $(SOURCES)
+lint-layers:
+	$(Q)scripts/check-layers
+lint-headers:
+	$(Q)scripts/check-headers $(filter %.h,$(SOURCES))
+lint-functions:
+	$(Q)scripts/check-functions $(filter %.c,$(SOURCES))
+lint-shell:
+	$(Q)shellcheck -x $(SCRIPTS)
+	$(Q)$(if $(E2E)$(FAULT),shellcheck -x -s bats $(E2E) $(FAULT))
+# knownConditionTrueFalse and the like are style; only what is wrong fails.
+lint-cppcheck:
+	$(Q)mkdir -p build/cppcheck
+	$(Q)cppcheck -q -j2 --enable=warning,portability --std=c11 \
+		--inline-suppr --error-exitcode=1 --library=posix \
+		--suppress=missingIncludeSystem --suppress=normalCheckLevel* \
+		--suppress=unmatchedSuppression --cppcheck-build-dir=build/cppcheck \
+		-D_GNU_SOURCE -D__linux__ -D__x86_64__ \
+		-Iinclude -Ilib -I. lib tools
+lint-man: man
+	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1
+format:
+	$(Q)clang-format -i $(SOURCES)
+
+# --- what users get -------------------------------------------------------
+# The table of verbs in tools/ is the one source of pages and completions.
+man: $(B)/man/stamp
+$(B)/man/stamp: $(B)/tidemark
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)$(B)/tidemark completion man $(@D)
+	$(Q)touch $@
+
+install: all man
+	install -D -m 755 $(B)/tidemark $(DESTDIR)$(bindir)/tidemark
+	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(bashdir) \
+		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
+	install -m 644 $(B)/man/*.1 $(DESTDIR)$(mandir)/man1/
+	$(B)/tidemark completion bash >$(DESTDIR)$(bashdir)/tidemark
+	$(B)/tidemark completion zsh >$(DESTDIR)$(zshdir)/_tidemark
+	$(B)/tidemark completion fish >$(DESTDIR)$(fishdir)/tidemark.fish
+check-install: all man
+	$(Q)scripts/check-install $(B)/install
+
+VERSION = $(or $(shell sed -n 's/.*TIDEMARK_VERSION "\(.*\)"/\1/p' \
+	include/*.h tools/*.[ch] 2>/dev/null | head -n 1),0)
+dist:
+	$(Q)mkdir -p build
+	git archive --prefix=tidemark-$(VERSION)/ HEAD | \
+		gzip -9n >build/tidemark-$(VERSION).tar.gz
+clean:
+	rm -rf build
+help:
+	$(Q)sed -n '3,19s/^$(hash) \{0,1\}//p' Makefile
+
+FORCE:
+.PHONY: all tests check check-all check-programs fuzz fuzz-run coverage test \
+	demo bench deps lint $(LINTS) format man install check-install dist \
+	clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
