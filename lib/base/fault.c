@@ -54,7 +54,7 @@ static int parse(const char *spec)
 	if (!armed_name)
 		return -EINVAL;
 	left = 1;
-	strcpy(action, "kill");
+	snprintf(action, sizeof(action), "kill");
 	spec += len;
 	if (*spec == ':' && spec[1] >= '0' && spec[1] <= '9') {
 		char *end;
@@ -65,7 +65,7 @@ static int parse(const char *spec)
 	if (*spec == ':') {
 		if (strlen(spec + 1) >= sizeof(action))
 			return -EINVAL;
-		strcpy(action, spec + 1);
+		snprintf(action, sizeof(action), "%s", spec + 1);
 		spec += strlen(spec);
 	}
 	if (*spec || left == 0 ||

@@ -122,7 +122,8 @@ static void emit(enum log_level level, const char *text)
 	pthread_mutex_unlock(&lock);
 }
 
-static void vlog(enum log_level level, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0)
+vlog(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[LINE_MAX_BYTES / 2];
 
