@@ -38,7 +38,8 @@ MUST_CHECK int aead_new(const uint8_t key[static AEAD_KEY_LEN],
 			struct aead **out);
 void aead_free(struct aead *a);
 /* Give a another key; cheaper than a new one. */
-MUST_CHECK int aead_rekey(struct aead *a, const uint8_t key[static AEAD_KEY_LEN]);
+MUST_CHECK int aead_rekey(struct aead *a,
+			  const uint8_t key[static AEAD_KEY_LEN]);
 /* out gets pt.len + AEAD_TAG_LEN bytes and may be pt.p. The caller answers
  * for (key, nonce) being used once. */
 MUST_CHECK int aead_seal(struct aead *a,
@@ -71,14 +72,17 @@ MUST_CHECK int hkdf_sha256(struct span ikm, struct span salt, struct span info,
 			   uint8_t *out, size_t len);
 
 /* --- passphrase to key --- */
+/* -EINVAL only for costs that are not defined: limits on what an unverified
+ * header may ask for are the caller's. */
 /* n is the cost itself (a power of two), not its logarithm. */
 MUST_CHECK int kdf_scrypt(struct span pass, struct span salt, uint64_t n,
 			  uint32_t r, uint32_t p, uint8_t *out, size_t len);
-MUST_CHECK int kdf_argon2id(struct span pass, struct span salt,
-			    uint32_t passes, uint32_t kib, uint32_t lanes,
-			    uint8_t *out, size_t len);
+MUST_CHECK int kdf_argon2id(struct span pass, struct span salt, uint32_t passes,
+			    uint32_t kib, uint32_t lanes, uint8_t *out,
+			    size_t len);
 
-/* --- keyed 64-bit permutation, for cut decisions: AES-128 of (x, 0) --- */
+/* --- keyed 64-bit function, for cut decisions: the first half of AES-128 of
+ * (x, 0), both little-endian --- */
 struct prf64;
 MUST_CHECK int prf64_new(const uint8_t key[static 16], struct prf64 **out);
 void prf64_free(struct prf64 *p);
