@@ -25,11 +25,11 @@
 #include "base/macros.h"
 
 struct chunk_params {
-	uint64_t gear[256]; /* secret */
+	uint64_t gear[256];			/* secret */
 	uint64_t (*prf)(void *arg, uint64_t x); /* secret function */
 	void *prf_arg;
-	uint32_t min, avg, max; /* bytes; min < avg < max; avg - min a power
-				   of two, at least 64 KiB */
+	uint32_t min, avg, max; /* bytes; 0 < min < avg < max; avg - min a
+				   power of two, at least 64 KiB */
 };
 
 /*
