@@ -41,14 +41,14 @@ void secret_wipe(void *p, size_t len)
 
 void *secret_alloc(size_t len)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *p;
 
 	/* Whole pages of its own: locks do not nest, and the advice below
 	 * must not hit a neighbour. */
 	/* cppcheck's table of mmap() does not know the -1 of MAP_ANONYMOUS. */
 	/* cppcheck-suppress invalidFunctionArg */
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		 -1, 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
 	/* WIPEONFORK and not DONTFORK: a child that frees what it has
