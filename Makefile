@@ -128,12 +128,14 @@ $(HELPERS): $(B)/%: $(B)/%.o $(B)/ldflags
 	$(call link)
 
 # --- tests ----------------------------------------------------------------
-# Bats files with a line "# slow" are left to make test.
+# Bats files with a line "# slow" are left to make test; those with a line
+# "# release only" to VARIANT=release.
 hash := \#
-E2E := $(wildcard tests/e2e/*.bats)
-FAULT := $(wildcard tests/fault/*.bats)
-QUICK := $(shell grep -Ls '^$(hash) slow' $(E2E) /dev/null)
-TESTS ?= $(UNIT) $(CONTRACT) $(FUZZERS) $(filter %.bats,$(QUICK))
+without = $(filter-out /dev/null,$(shell grep -Ls '^$(hash) $(1)$$' $(2) /dev/null))
+unfit := $(if $(filter release,$(VARIANT)),none,release only)
+E2E := $(call without,$(unfit),$(wildcard tests/e2e/*.bats))
+FAULT := $(call without,$(unfit),$(wildcard tests/fault/*.bats))
+TESTS ?= $(UNIT) $(CONTRACT) $(FUZZERS) $(call without,slow,$(E2E))
 
 check: all tests
 	$(Q)tests/run -b $(B) $(TESTS)
