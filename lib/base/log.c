@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define LINE_MAX_BYTES 8192
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,26 +36,6 @@ void log_set_sink(log_sink *sink, void *arg)
 	sink_fn = sink;
 	sink_arg = arg;
 	pthread_mutex_unlock(&lock);
-}
-
-/* Length of the UTF-8 sequence at p, or 0 if there is none. Overlong forms,
- * surrogates and values past U+10FFFF are none (RFC 3629). */
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-	size_t n, i;
-
-	if (p[0] < 0x80)
-		return 1;
-	n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n > left)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 char *log_printable(char *out, size_t size, const void *text, size_t len)

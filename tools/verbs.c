@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verbs.c - the table: every verb, its forms and its options.
+ *
+ * Usage, parser, manual pages and completions come from here alone; cli.h
+ * says what the fields mean. The spellings are those that users of restic
+ * and borg know. Longer than a file of code should be, because it is one
+ * table.
+ */
+#include "tools/cli.h"
+
+#include "tools/commands.h"
+
+#define OPT_END { .name = NULL }
+#define FORM_END { .help = NULL }
+#define FORM(a, lo, hi) { NULL, a, lo, hi, "" }
+#define WORD(w, a, n, h) { w, a, n, n, h }
+#define FLAG(n, l, h, ...)                                                     \
+	{ .name = n, .letter = l, .kind = CLI_FLAG, .help = h, __VA_ARGS__ }
+#define OPT(k, n, l, m, h, ...)                                                \
+	{ .name = n, .letter = l, .kind = CLI_##k, .metavar = m, .help = h,    \
+	  __VA_ARGS__ }
+
+#define SHARED_FILTERS(host_letter, what)                                      \
+	OPT(LIST, "host", host_letter, "HOST", what " of this host",           \
+	    .group = "Which snapshots"),                                       \
+	OPT(LIST, "tag", 0, "TAG[,TAG]...", what " with all of these tags",    \
+	    .group = "Which snapshots",                                        \
+	    .detail = "Given more than once, any one set of tags is enough."), \
+	OPT(LIST, "path", 0, "PATH", what " that hold this path",              \
+	    .group = "Which snapshots", .hint = CLI_HINT_FILE)
+
+#define DRY_RUN(text)                                                          \
+	FLAG("dry-run", 'n', text)
+
+/* clang-format off */
+
+/* --- options of every verb --- */
+
+#define G .group = "Global options"
+const struct cli_opt cli_global_opts[] = {
+	OPT(STRING, "repo", 'r', "REPOSITORY", "the repository", G,
+	    .env = "TIDEMARK_REPOSITORY", .hint = CLI_HINT_DIR),
+	OPT(STRING, "passphrase-file", 'p', "FILE",
+	    "read the passphrase from a file", G,
+	    .excludes = "passphrase-fd passphrase-command",
+	    .hint = CLI_HINT_FILE, .aka = "password-file key-file",
+	    .detail = "One newline at its end is taken off. The environment "
+		      "variable TIDEMARK_PASSPHRASE_FILE does the same."),
+	OPT(INT, "passphrase-fd", 0, "N",
+	    "read the passphrase from an open descriptor", G, .max = 1048576,
+	    .excludes = "passphrase-file passphrase-command"),
+	OPT(STRING, "passphrase-command", 0, "COMMAND",
+	    "take the passphrase from what a command prints", G,
+	    .excludes = "passphrase-file passphrase-fd",
+	    .hint = CLI_HINT_COMMAND, .aka = "password-command passcommand",
+	    .detail = "The command is run by /bin/sh with an empty standard "
+		      "input. The environment variable "
+		      "TIDEMARK_PASSPHRASE_COMMAND does the same."),
+	OPT(STRING, "cache-dir", 0, "DIR", "keep the local catalog here", G,
+	    .env = "TIDEMARK_CACHE_DIR", .hint = CLI_HINT_DIR,
+	    .detail = "The default is /var/cache/tidemark for root, and "
+		      "$XDG_CACHE_HOME/tidemark or ~/.cache/tidemark for "
+		      "others. What is in it can be thrown away at any time; "
+		      "the next backup is then slower."),
+	OPT(SIZE, "limit-rate", 0, "SIZE",
+	    "at most this many bytes a second to and from the repository", G,
+	    .aka = "limit-upload limit-download upload-ratelimit"),
+	FLAG("json", 0, "print JSON lines, for scripts", G,
+	    .aka = "log-json"),
+	FLAG("quiet", 'q', "no progress and no summary", G,
+	    .excludes = "verbose"),
+	FLAG("verbose", 'v', "say more; twice: say most", G),
+	FLAG("help", 'h', "explain the verb", G, .aka = "usage"),
+	FLAG("version", 'V', "print the version", G),
+	OPT_END
+};
+#undef G
+
+/* --- init --- */
+
+static const struct cli_form init_forms[] = { FORM("", 0, 0), FORM_END };
+
+#define KDF_OPT                                                                \
+	OPT(WORD, "kdf", 0, "NAME",                                            \
+	    "how the passphrase becomes a key: scrypt or argon2id",            \
+	    .words = "scrypt argon2id")
+
+static const struct cli_opt init_opts[] = {
+	KDF_OPT,
+	OPT(STRING, "label", 0, "TEXT", "a name for the first key"),
+	OPT_END
+};
+
+/* --- backup --- */
+
+static const struct cli_form backup_forms[] = {
+	FORM("PATH...", 1, -1), FORM_END
+};
+
+#define INPUTS "files-from files-from-verbatim files-from-raw"
+#define STDIN_WITH "exclude iexclude exclude-file iexclude-file "              \
+		   "exclude-caches exclude-if-present "                        \
+		   "exclude-larger-than one-file-system "
+
+static const struct cli_opt backup_opts[] = {
+#define G .group = "What to leave out"
+	OPT(LIST, "exclude", 'e', "PATTERN", "leave out what matches", G,
+	    .detail = "* and ? stand for any characters of one name, ** for "
+		      "any number of directories. A pattern that starts with "
+		      "/ is matched from the root, others at any depth."),
+	OPT(LIST, "iexclude", 0, "PATTERN",
+	    "the same, upper and lower case being equal", G),
+	OPT(LIST, "exclude-file", 0, "FILE", "leave out by patterns in a file",
+	    G, .hint = CLI_HINT_FILE, .aka = "exclude-from",
+	    .detail = "One pattern in each line. Empty lines and lines that "
+		      "start with # are comments. A line that starts with ! "
+		      "takes back in what an earlier pattern left out."),
+	OPT(LIST, "iexclude-file", 0, "FILE",
+	    "the same, upper and lower case being equal", G,
+	    .hint = CLI_HINT_FILE),
+	FLAG("exclude-caches", 0, "leave out directories with a CACHEDIR.TAG",
+	    G, .detail = "As https://bford.info/cachedir/ defines it. The tag "
+			 "itself is kept."),
+	OPT(LIST, "exclude-if-present", 0, "NAME[:HEADER]",
+	    "leave out directories that hold this file", G,
+	    .detail = "With a header, the file must start with it. The "
+		      "directory itself and the file are kept."),
+	OPT(SIZE, "exclude-larger-than", 0, "SIZE",
+	    "leave out files over this size", G),
+	FLAG("one-file-system", 'x', "do not enter other file systems", G),
+#undef G
+#define G .group = "What to back up"
+	OPT(LIST, "files-from", 0, "FILE", "paths by patterns in a file", G,
+	    .hint = CLI_HINT_FILE,
+	    .detail = "One shell pattern in each line; empty lines and lines "
+		      "that start with # are comments. - is standard input."),
+	OPT(LIST, "files-from-verbatim", 0, "FILE",
+	    "paths from a file, one in each line", G, .hint = CLI_HINT_FILE),
+	OPT(LIST, "files-from-raw", 0, "FILE",
+	    "paths from a file, each ended by a zero byte", G,
+	    .hint = CLI_HINT_FILE, .detail = "As find -print0 writes them."),
+	FLAG("stdin", 0, "back up standard input as one file", G,
+	    .without_args = true,
+	    .excludes = STDIN_WITH "stdin-from-command " INPUTS),
+	FLAG("stdin-from-command", 0,
+	    "back up what a command prints; the command follows --", G,
+	    .excludes = STDIN_WITH "stdin " INPUTS, .aka = "content-from-command",
+	    .detail = "If the command fails, there is no snapshot."),
+	OPT(STRING, "stdin-filename", 0, "NAME",
+	    "the name of that file; stdin if not given", G,
+	    .needs = "stdin stdin-from-command", .aka = "stdin-name"),
+#undef G
+#define G .group = "The snapshot"
+	OPT(LIST, "tag", 0, "TAG[,TAG]...", "mark the snapshot", G),
+	OPT(STRING, "host", 'H', "HOST", "the host's name in the snapshot", G,
+	    .aka = "hostname"),
+	OPT(TIME, "time", 0, "TIME", "the snapshot's time; now if not given",
+	    G, .aka = "timestamp",
+	    .detail = "Like 2026-01-31 15:04:05 in local time, or like "
+		      "2026-01-31T15:04:05+02:00."),
+	FLAG("skip-if-unchanged", 0,
+	    "no snapshot if it would equal the last one", G),
+	DRY_RUN("read and report, but store nothing"),
+#undef G
+#define G .group = "How to read"
+	FLAG("force", 'f', "read every file anew", G,
+	    .aka = "ignore-catalog no-cache rescan",
+	    .detail = "Without this, a file whose ctime, mtime, size and inode "
+		      "are those of the last backup is not opened."),
+	FLAG("ignore-inode", 0, "an inode number that differs is no change", G,
+	    .detail = "For file systems that number their files anew at each "
+		      "mount."),
+	FLAG("strict-ctime", 0,
+	    "read a file again if only its ctime differs", G,
+	    .detail = "Without this, a file whose size and mtime are the same "
+		      "is not read when only its metadata changed; the new "
+		      "metadata is stored."),
+	FLAG("with-atime", 0, "store the time of the last access, too", G),
+	OPT(INT, "read-concurrency", 0, "N", "read this many files at once", G,
+	    .min = 1, .max = 128),
+	OPT(WORD, "compression", 0, "HOW",
+	    "off, fast, auto, max, or a level of zstd from 1 to 19", G,
+	    .words = "off fast auto max", .min = 1, .max = 19,
+	    .detail = "auto compresses well and leaves alone what does not "
+		      "shrink."),
+#undef G
+	OPT_END
+};
+
+/* --- snapshots, ls, find, cat, diff --- */
+
+static const struct cli_form snapshots_forms[] = {
+	FORM("[SNAPSHOT]...", 0, -1), FORM_END
+};
+static const struct cli_opt snapshots_opts[] = {
+	SHARED_FILTERS('H', "only snapshots"),
+	OPT(INT, "latest", 0, "N", "only the last N of each host and paths",
+	    .min = 1, .max = UINT32_MAX, .group = "Which snapshots"),
+	OPT_END
+};
+
+static const struct cli_form ls_forms[] = {
+	FORM("SNAPSHOT [PATH]...", 1, -1), FORM_END
+};
+static const struct cli_opt ls_opts[] = {
+	FLAG("long", 'l', "with mode, owner, size and time"),
+	FLAG("recursive", 'R', "all that is below, too"),
+	OPT_END
+};
+
+static const struct cli_form find_forms[] = {
+	FORM("PATTERN...", 1, -1), FORM_END
+};
+static const struct cli_opt find_opts[] = {
+	FLAG("iname", 'i', "upper and lower case are equal",
+	    .aka = "ignore-case"),
+	OPT(WORD, "type", 0, "TYPE",
+	    "only file, dir, symlink, fifo, socket, chardev or blockdev",
+	    .words = "file dir symlink fifo socket chardev blockdev"),
+	OPT(TIME, "newer", 'N', "TIME", "only what changed at TIME or later",
+	    .aka = "oldest"),
+	OPT(TIME, "older", 'O', "TIME", "only what changed before TIME",
+	    .aka = "newest"),
+	FLAG("long", 'l', "with mode, owner, size and time"),
+	OPT(LIST, "snapshot", 's', "SNAPSHOT", "only in this snapshot",
+	    .group = "Which snapshots"),
+	SHARED_FILTERS('H', "only in snapshots"),
+	OPT_END
+};
+
+static const struct cli_form cat_forms[] = {
+	WORD("config", "", 0, "the repository's identity and parameters"),
+	WORD("snapshot", "ID", 1, "a snapshot's record"),
+	WORD("index", "ID", 1, "what one index object lists"),
+	WORD("head", "N", 1, "the head with this number"),
+	WORD("tree", "ID", 1, "one directory as stored"),
+	{ NULL, "SNAPSHOT PATH", 2, 2, "a file's content" },
+	FORM_END
+};
+
+static const struct cli_form diff_forms[] = {
+	FORM("SNAPSHOT SNAPSHOT", 2, 2), FORM_END
+};
+static const struct cli_opt diff_opts[] = {
+	FLAG("metadata", 0, "show changes of metadata alone, too"),
+	OPT_END
+};
+
+/* --- restore, mount --- */
+
+static const struct cli_form restore_forms[] = {
+	FORM("SNAPSHOT[:PATH]", 1, 1), FORM_END
+};
+static const struct cli_opt restore_opts[] = {
+#define G .group = "Where to"
+	OPT(STRING, "target", 't', "DIR", "restore below this directory", G,
+	    .excludes = "in-place", .hint = CLI_HINT_DIR, .aka = "into"),
+	FLAG("in-place", 0, "restore where it was", G),
+	OPT(WORD, "overwrite", 0, "WHEN",
+	    "what exists: always, if-changed, if-newer or never replace it", G,
+	    .words = "always if-changed if-newer never",
+	    .detail = "Needed if the target is not empty. With if-changed, "
+		      "content that is already right is compared and not "
+		      "written again; always writes all of it."),
+	FLAG("delete", 0, "remove what the snapshot does not hold", G,
+	    .excludes = "include iinclude include-file iinclude-file",
+	    .detail = "Only below the restored directories."),
+#undef G
+#define G .group = "What to restore"
+	OPT(LIST, "include", 'i', "PATTERN", "only what matches", G,
+	    .excludes = "exclude iexclude exclude-file iexclude-file"),
+	OPT(LIST, "iinclude", 0, "PATTERN",
+	    "the same, upper and lower case being equal", G,
+	    .excludes = "exclude iexclude exclude-file iexclude-file"),
+	OPT(LIST, "include-file", 0, "FILE", "only by patterns in a file", G,
+	    .hint = CLI_HINT_FILE,
+	    .excludes = "exclude iexclude exclude-file iexclude-file"),
+	OPT(LIST, "iinclude-file", 0, "FILE",
+	    "the same, upper and lower case being equal", G,
+	    .hint = CLI_HINT_FILE,
+	    .excludes = "exclude iexclude exclude-file iexclude-file"),
+	OPT(LIST, "exclude", 'e', "PATTERN", "all but what matches", G),
+	OPT(LIST, "iexclude", 0, "PATTERN",
+	    "the same, upper and lower case being equal", G),
+	OPT(LIST, "exclude-file", 0, "FILE", "all but by patterns in a file",
+	    G, .hint = CLI_HINT_FILE),
+	OPT(LIST, "iexclude-file", 0, "FILE",
+	    "the same, upper and lower case being equal", G,
+	    .hint = CLI_HINT_FILE),
+#undef G
+	FLAG("no-owner", 0, "leave owner and group to the caller's",
+	    .aka = "no-same-owner numeric-ids"),
+	FLAG("no-xattrs", 0, "no extended attributes, ACLs or capabilities",
+	    .aka = "exclude-xattr"),
+	FLAG("verify", 0, "read what was written and compare",
+	    .excludes = "dry-run"),
+	DRY_RUN("report, but write nothing"),
+	OPT_END
+};
+
+static const struct cli_form mount_forms[] = {
+	FORM("MOUNTPOINT", 1, 1), FORM_END
+};
+static const struct cli_opt mount_opts[] = {
+	FLAG("allow-other", 0, "let other users in"),
+	FLAG("foreground", 0, "stay in the foreground (it always does)"),
+	SHARED_FILTERS('H', "only snapshots"),
+	OPT_END
+};
+
+/* --- check, forget, prune --- */
+
+static const struct cli_form check_forms[] = { FORM("", 0, 0), FORM_END };
+static const struct cli_opt check_opts[] = {
+	OPT(PERCENT, "read-data", 0, "N%",
+	    "read and verify all packs, or a random part of them",
+	    .value_optional = true, .min = 1, .max = 100,
+	    .aka = "verify-data read-data-subset"),
+	OPT_END
+};
+
+static const struct cli_form forget_forms[] = {
+	FORM("SNAPSHOT...", 1, -1), FORM_END
+};
+#define KEEPS "keep-last keep-hourly keep-daily keep-weekly keep-monthly "     \
+	      "keep-yearly keep-within keep-tag"
+#define KEEP(n, l, h)                                                          \
+	OPT(INT, "keep-" n, l, "N", h, .max = UINT32_MAX,                      \
+	    .words = "unlimited", .group = "What to keep",                     \
+	    .without_args = true)
+static const struct cli_opt forget_opts[] = {
+	KEEP("last", 'l', "keep the last N snapshots"),
+	KEEP("hourly", 'H', "keep the last of each of N hours"),
+	KEEP("daily", 'd', "keep the last of each of N days"),
+	KEEP("weekly", 'w', "keep the last of each of N weeks"),
+	KEEP("monthly", 'm', "keep the last of each of N months"),
+	KEEP("yearly", 'y', "keep the last of each of N years"),
+	OPT(DURATION, "keep-within", 0, "DURATION",
+	    "keep all within this time before the latest",
+	    .group = "What to keep", .without_args = true,
+	    .detail = "Years, months, days and hours, like 1y6m14d12h. The "
+		      "time is counted from the latest snapshot, not from "
+		      "now."),
+	OPT(LIST, "keep-tag", 0, "TAG[,TAG]...",
+	    "keep those with all of these tags",
+	    .group = "What to keep", .without_args = true),
+	OPT(STRING, "group-by", 'g', "HOW",
+	    "apply this to each host, paths, tags apart; host,paths if not "
+	    "given",
+	    .group = "What to keep", .without_args = true,
+	    .detail = "A list of host, paths and tags with commas between, "
+		      "or an empty one for a single group."),
+	FLAG("unsafe-allow-remove-all", 0,
+	    "allow that nothing of a group is kept",
+	    .group = "What to keep",
+	    .detail = "Without this, a policy that would keep nothing is "
+		      "refused."),
+	SHARED_FILTERS(0, "only snapshots"),
+	FLAG("prune", 0, "then free the space that is not needed"),
+	DRY_RUN("report, but remove nothing"),
+	OPT_END
+};
+
+static const struct cli_form prune_forms[] = { FORM("", 0, 0), FORM_END };
+static const struct cli_opt prune_opts[] = {
+	OPT(PERCENT, "max-unused", 0, "N%",
+	    "leave up to this share of unused bytes where they are",
+	    .max = 100),
+	OPT(SIZE, "max-repack-size", 0, "SIZE",
+	    "copy at most this much in one run"),
+	DRY_RUN("report, but change nothing"),
+	OPT_END
+};
+
+/* --- keys --- */
+
+static const struct cli_form key_forms[] = {
+	WORD("list", "", 0, "list the keys"),
+	WORD("add", "", 0, "add a passphrase"),
+	WORD("remove", "ID", 1, "remove a key; never the last one"),
+	WORD("passwd", "", 0, "replace the passphrase in use by a new one"),
+	WORD("rekey", "", 0, "start a new master key for what is stored now on"),
+	FORM_END
+};
+static const struct cli_opt key_opts[] = {
+	OPT(STRING, "label", 0, "TEXT", "a name for the key",
+	    .only = "add passwd"),
+	OPT(WORD, "kdf", 0, "NAME",
+	    "how the passphrase becomes a key: scrypt or argon2id",
+	    .words = "scrypt argon2id", .only = "add passwd"),
+	OPT(STRING, "new-passphrase-file", 0, "FILE",
+	    "read the new passphrase from a file", .only = "add passwd",
+	    .excludes = "new-passphrase-fd new-passphrase-command",
+	    .hint = CLI_HINT_FILE, .aka = "new-password-file"),
+	OPT(INT, "new-passphrase-fd", 0, "N",
+	    "read it from an open descriptor", .only = "add passwd",
+	    .excludes = "new-passphrase-file new-passphrase-command",
+	    .max = 1048576),
+	OPT(STRING, "new-passphrase-command", 0, "COMMAND",
+	    "take it from what a command prints", .only = "add passwd",
+	    .excludes = "new-passphrase-file new-passphrase-fd",
+	    .hint = CLI_HINT_COMMAND, .aka = "new-password-command"),
+	OPT_END
+};
+
+/* --- stats, explain, benchmark, version, completion, help --- */
+
+static const struct cli_form stats_forms[] = {
+	FORM("[SNAPSHOT]...", 0, -1), FORM_END
+};
+static const struct cli_opt stats_opts[] = {
+	OPT(WORD, "mode", 0, "MODE", "count restore-size or raw-data",
+	    .words = "restore-size raw-data",
+	    .detail = "restore-size is what a restore would write, raw-data "
+		      "what the repository holds for it."),
+	OPT_END
+};
+
+static const struct cli_form explain_forms[] = {
+	FORM("PATH", 1, 1), FORM_END
+};
+static const struct cli_opt explain_opts[] = {
+	OPT(STRING, "snapshot", 's', "SNAPSHOT",
+	    "in this snapshot; the latest if not given"),
+	OPT_END
+};
+
+static const struct cli_form benchmark_forms[] = { FORM("", 0, 0), FORM_END };
+static const struct cli_form version_forms[] = { FORM("", 0, 0), FORM_END };
+static const struct cli_opt version_opts[] = {
+	FLAG("fault-points", 0, "list the points where a test can break it"),
+	OPT_END
+};
+static const struct cli_form completion_forms[] = {
+	WORD("bash", "", 0, "print the completion for bash"),
+	WORD("zsh", "", 0, "print the completion for zsh"),
+	WORD("fish", "", 0, "print the completion for fish"),
+	WORD("man", "DIR", 1, "write the manual pages to a directory"),
+	FORM_END
+};
+static const struct cli_form help_forms[] = {
+	FORM("[VERB]", 0, 1), FORM_END
+};
+
+/* --- the verbs --- */
+
+#define MAKE .group = "Make"
+#define LOOK .group = "Look"
+#define BACK .group = "Bring back"
+#define KEEP_UP .group = "Look after"
+#define OTHER .group = "Other"
+
+const struct cli_verb cli_verbs[] = {
+	{ "init", MAKE, .help = "make a repository",
+	  .detail =
+	  "Makes an empty repository, encrypted with a key that the passphrase "
+	  "protects. The passphrase has at least 16 characters. If it is lost, "
+	  "so is the repository.",
+	  .examples =
+	  "Make one on a mounted disk\n"
+	  "\ttidemark -r /mnt/disk/backup init\n",
+	  .forms = init_forms, .opts = init_opts, .run = cmd_init,
+	  .aka = "repo-create create-repo" },
+	{ "backup", MAKE, .help = "back up files and directories",
+	  .detail =
+	  "Stores the paths as they are now in a new snapshot. What is in the "
+	  "repository already is not stored again, and files that did not "
+	  "change since the last backup are not read.\n\n"
+	  "Files that cannot be read are named, the rest is stored, and the "
+	  "exit status is 3.",
+	  .examples =
+	  "Back up two directories without entering other file systems\n"
+	  "\ttidemark backup -x /etc /home\n"
+	  "Store what a program prints\n"
+	  "\ttidemark backup --stdin-filename shop.sql --stdin-from-command "
+	  "-- pg_dump shop\n",
+	  .forms = backup_forms, .opts = backup_opts, .run = cmd_backup,
+	  .args_or = INPUTS " stdin", .arg_hint = CLI_HINT_FILE,
+	  .aka = "create put save" },
+	{ "snapshots", LOOK, .help = "list snapshots",
+	  .detail = "Lists the snapshots, the oldest first.",
+	  .forms = snapshots_forms, .opts = snapshots_opts, .prints = true,
+	  .run = cmd_snapshots, .aka = "list repo-list log" },
+	{ "ls", LOOK, .help = "list what a snapshot holds",
+	  .detail = "Lists the directory PATH of a snapshot, or its root.",
+	  .examples = "List the whole of the latest snapshot\n"
+		      "\ttidemark ls --recursive latest\n",
+	  .forms = ls_forms, .opts = ls_opts, .prints = true, .run = cmd_ls,
+	  .aka = "list-contents dir" },
+	{ "find", LOOK, .help = "find files in snapshots",
+	  .detail = "Prints the paths whose name, or whose whole path if "
+		    "PATTERN holds a /, matches PATTERN.",
+	  .examples = "Where is any version of this file?\n"
+		      "\ttidemark find --type file report.odt\n",
+	  .forms = find_forms, .opts = find_opts, .prints = true,
+	  .run = cmd_find, .aka = "locate search" },
+	{ "cat", LOOK, .help = "print a file of a snapshot, or an object",
+	  .detail = "Writes the content of a file to standard output. With one "
+		    "of the words, prints an object of the repository as JSON.",
+	  .examples = "Compare a file with its version of yesterday\n"
+		      "\ttidemark cat latest~1 /etc/fstab | diff - /etc/fstab\n",
+	  .forms = cat_forms, .prints = true, .run = cmd_cat, .aka = "dump" },
+	{ "diff", LOOK, .help = "show what differs between two snapshots",
+	  .detail = "Prints a line for each path that differs: + added, "
+		    "- removed, M content changed, T type changed, U metadata "
+		    "changed.",
+	  .examples = "What did the last backup find?\n"
+		      "\ttidemark diff latest~1 latest\n",
+	  .forms = diff_forms, .opts = diff_opts, .prints = true,
+	  .run = cmd_diff, .aka = "compare" },
+	{ "explain", LOOK, .help = "say why a file was sent or reused",
+	  .detail = "Tells for a path of a snapshot whether its content was "
+		    "read, reused or skipped, and what was seen to have "
+		    "changed.",
+	  .forms = explain_forms, .opts = explain_opts, .prints = true,
+	  .run = cmd_explain, .arg_hint = CLI_HINT_FILE, .aka = "why" },
+	{ "stats", LOOK, .help = "count files and bytes",
+	  .detail = "Counts over the named snapshots, or over all.",
+	  .forms = stats_forms, .opts = stats_opts, .prints = true,
+	  .run = cmd_stats, .aka = "info repoinfo" },
+	{ "restore", BACK, .help = "restore files",
+	  .detail =
+	  "Restores a snapshot, or the part of it below PATH, with all "
+	  "metadata that the caller may set. Nothing is written outside the "
+	  "target, and links in it are not followed. A restore that was "
+	  "interrupted can be run again and does the rest.",
+	  .examples =
+	  "Look at yesterday's state elsewhere\n"
+	  "\ttidemark restore latest~1 --target /tmp/yesterday\n"
+	  "Bring one directory back to where it was\n"
+	  "\ttidemark restore latest:/srv/www --in-place --overwrite "
+	  "if-changed\n",
+	  .forms = restore_forms, .opts = restore_opts, .run = cmd_restore,
+	  .one_of = "target in-place", .aka = "extract get" },
+	{ "mount", BACK, .help = "show snapshots as a file system",
+	  .detail = "Mounts the repository, read-only, until it is unmounted "
+		    "or interrupted.",
+	  .forms = mount_forms, .opts = mount_opts, .run = cmd_mount,
+	  .arg_hint = CLI_HINT_DIR, .aka = "browse" },
+	{ "check", KEEP_UP, .help = "verify the repository",
+	  .detail =
+	  "Verifies that everything that a snapshot needs is there and "
+	  "genuine. Without --read-data the packs' directories and all trees "
+	  "are read, but not the files' content. Whatever is damaged is "
+	  "named, and the exit status is 1.",
+	  .examples = "Read a tenth of the content, another one each time\n"
+		      "\ttidemark check --read-data=10%\n",
+	  .forms = check_forms, .opts = check_opts, .run = cmd_check,
+	  .aka = "verify fsck" },
+	{ "forget", KEEP_UP, .help = "remove snapshots",
+	  .detail =
+	  "Removes the named snapshots, or those that a policy does not keep. "
+	  "The space is freed by prune.",
+	  .examples =
+	  "Keep a week of days and a year of months\n"
+	  "\ttidemark forget --keep-daily 7 --keep-monthly 12 --prune\n",
+	  .forms = forget_forms, .opts = forget_opts, .run = cmd_forget,
+	  .args_or = KEEPS " unsafe-allow-remove-all", .aka = "delete rm expire" },
+	{ "prune", KEEP_UP, .help = "free what no snapshot needs",
+	  .detail = "Removes packs that no snapshot needs, and copies what is "
+		    "left of packs that are mostly unused. A backup may run at "
+		    "the same time.",
+	  .forms = prune_forms, .opts = prune_opts, .run = cmd_prune,
+	  .aka = "gc compact" },
+	{ "key", KEEP_UP, .help = "list, add, remove and change keys",
+	  .detail = "Each key is a passphrase that opens the repository. "
+		    "passwd and add do not touch what is stored. rekey starts "
+		    "a new master key for what is stored from then on.",
+	  .forms = key_forms, .opts = key_opts, .run = cmd_key,
+	  .aka = "keys passwd change-passphrase change-password" },
+	{ "benchmark", OTHER, .help = "measure this machine",
+	  .detail = "Measures the building blocks: hashing, encryption, "
+		    "compression, chunking, and the repository's disk if one "
+		    "is given.",
+	  .forms = benchmark_forms, .run = cmd_benchmark, .prints = true,
+	  .aka = "bench" },
+	{ "version", OTHER, .help = "print the version",
+	  .detail = "Prints the version of the program.",
+	  .forms = version_forms, .opts = version_opts, .run = cmd_version,
+	  .prints = true },
+	{ "completion", OTHER, .help = "print shell completions, write the manual",
+	  .detail = "Generates what this page is made of.",
+	  .examples = "Complete in this shell\n"
+		      "\teval \"$(tidemark completion bash)\"\n",
+	  .forms = completion_forms, .run = cmd_completion, .prints = true,
+	  .arg_hint = CLI_HINT_DIR, .aka = "completions generate" },
+	{ "help", OTHER, .help = "explain a verb",
+	  .detail = "Prints the options of a verb, or the list of verbs.",
+	  .forms = help_forms, .run = cmd_help, .prints = true },
+	{ .name = NULL }
+};
