@@ -80,7 +80,7 @@ LIB_OBJS := $(call objs,lib/*/*.c)
 UNIT := $(call progs,tests/unit/test_*.c)
 CONTRACT := $(call progs,tests/contract/test_*.c)
 FUZZERS := $(call progs,tests/fuzz/fuzz_*.c)
-HELPERS := $(call progs,tests/lib/*.c)
+HELPERS := $(call progs,tests/lib/*.c tests/perf/*.c)
 # Files beside the tests that are no test: vectors, suites.
 UNIT_OBJS := $(filter-out $(UNIT:=.o),$(call objs,tests/unit/*.c))
 CONTRACT_OBJS := $(filter-out $(CONTRACT:=.o),$(call objs,tests/contract/*.c))
@@ -124,7 +124,7 @@ $(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(if $(FUZZ_MAIN),,-fsanitize=fuzzer))
-$(HELPERS): $(B)/%: $(B)/%.o $(B)/ldflags
+$(HELPERS): $(B)/%: $(B)/%.o $(B)/libcore.a $(B)/ldflags
 	$(call link)
 
 # --- tests ----------------------------------------------------------------
@@ -233,4 +233,4 @@ FORCE:
 	clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
