@@ -211,7 +211,7 @@ static int expand(struct fileslist *l, struct buf *base, const char *rest)
 /* A bad component is an error even where nothing is found before it. */
 static int check_pattern(const char *s)
 {
-	struct nameglob g;
+	struct nameglob g = { 0 };
 	int r = 0;
 
 	while (r == 0 && *s) {
