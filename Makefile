@@ -40,7 +40,7 @@ FUZZ_SECONDS ?= 20
 # --- what pkg-config knows ------------------------------------------------
 # Goals that install the packages first, or need none, are let through.
 PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing
-PKG_FREE := clean deps demo test format dist help
+PKG_FREE := clean deps demo test bench format dist help
 ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
 $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\
   $(error $(p).pc not found: run scripts/install-deps, or see README.md)))
@@ -158,7 +158,9 @@ test: deps
 demo: deps
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo
-bench: all
+bench:
+	$(Q)scripts/install-deps build bench
+	$(Q)$(MAKE) all
 	$(Q)tests/bench/run
 deps:
 	$(Q)scripts/install-deps
@@ -214,7 +216,7 @@ install: all man
 	$(B)/tidemark completion zsh >$(DESTDIR)$(zshdir)/_tidemark
 	$(B)/tidemark completion fish >$(DESTDIR)$(fishdir)/tidemark.fish
 check-install: all man
-	$(Q)scripts/check-install $(B)/install
+	+$(Q)scripts/check-install $(B)/install
 
 VERSION = $(or $(shell sed -n 's/.*TIDEMARK_VERSION "\(.*\)"/\1/p' \
 	include/*.h tools/*.[ch] 2>/dev/null | head -n 1),0)
