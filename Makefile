@@ -150,6 +150,7 @@ fuzz-run: tests
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run -b $(B) \
 		-t $$(($(FUZZ_SECONDS) + 300)) $(FUZZERS)
 coverage:
+	$(Q)find build/cov -name '*.gcda' -delete 2>/dev/null || true
 	$(Q)$(MAKE) VARIANT=cov check
 	$(Q)gcovr -r . build/cov --exclude tests --branches \
 		--html-details build/cov/coverage.html --print-summary
