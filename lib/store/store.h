@@ -48,17 +48,21 @@ struct store_writer;
 MUST_CHECK int store_open_dir(const char *path, struct store **out);
 /* Make the directory (mode 0700) and its classes' directories, or complete
  * them. -EEXIST (not logged) if path is a directory that is not empty and
- * holds anything but those. */
+ * holds anything but those (a file system's own lost+found aside), so also
+ * if it holds a config. */
 MUST_CHECK int store_create_dir(const char *path, struct store **out);
 /* A store in memory, for tests. */
 MUST_CHECK int store_open_mem(struct store **out);
 /* Decorator: the n-th call (from 1) of the operations in `ops` (letters:
- * p put, g get, l list, d delete, s stat) fails with err, once, or from then
- * on if sticky. Owns and frees inner. */
+ * p put, g get, l list, d delete, s stat) fails with err (negative), once, or
+ * from then on if sticky; n = 0 never fails. A writer is one put, counted at
+ * its commit; leases are not counted. Owns and frees inner, on success. */
 MUST_CHECK int store_open_fault(struct store *inner, const char *ops,
 				unsigned long n, int err, bool sticky,
 				struct store **out);
-/* Decorator: at most bytes_per_second in either direction. Owns inner. */
+/* Decorator: at most bytes_per_second (not 0: -EINVAL) in either direction,
+ * on average; after a pause at most 1/4 s of it at once. Owns inner, on
+ * success. */
 MUST_CHECK int store_open_limit(struct store *inner, uint64_t bytes_per_second,
 				struct store **out);
 /* NULL is allowed. */
@@ -75,6 +79,7 @@ MUST_CHECK int store_put(struct store *s, enum store_class cls,
  * Until the commit there is no object and no name to clean up. */
 MUST_CHECK int store_writer_open(struct store *s, enum store_class cls,
 				 struct store_writer **out);
+/* After a failure every further call on w gives the same error. */
 MUST_CHECK int store_writer_append(struct store_writer *w, struct span data);
 /* Durable under name on 0 and -EEXIST, as store_put(). The writer is freed
  * in every case. */
@@ -82,7 +87,8 @@ MUST_CHECK int store_writer_commit(struct store_writer *w, const char *name);
 /* Forget what was written. NULL is allowed. */
 void store_writer_abort(struct store_writer *w);
 
-/* Append the whole object to out, or leave out as it was. */
+/* Append the whole object to out, or leave out as it was. -EMSGSIZE if it
+ * does not fit. */
 MUST_CHECK int store_get(struct store *s, enum store_class cls,
 			 const char *name, struct buf *out);
 /* Exactly len bytes from off into p; -EUCLEAN (logged) if the object is too
