@@ -187,7 +187,8 @@ lint-functions:
 	$(Q)scripts/check-functions $(filter %.c,$(SOURCES))
 lint-shell:
 	$(Q)shellcheck -x $(SCRIPTS)
-	$(Q)$(if $(E2E)$(FAULT),shellcheck -x -s bats $(E2E) $(FAULT))
+# "! grep" fails no bats test (SC2314), so its output is looked at (SC2143).
+	$(Q)$(if $(E2E)$(FAULT),shellcheck -x -s bats -e SC2143 $(E2E) $(FAULT))
 lint-cppcheck:
 	$(Q)mkdir -p build/cppcheck
 	$(Q)cppcheck -q -j2 --enable=warning --std=c11 --library=posix \
