@@ -128,6 +128,8 @@ static int give(struct cli *cli, struct cli_slot *s, const char *value)
 	return 0;
 }
 
+static const char before_verb[] = " (a verb's options come after it)";
+
 static int unknown_opt(struct cli *cli, const char *name, size_t len)
 {
 	char typed[64];
@@ -137,9 +139,10 @@ static int unknown_opt(struct cli *cli, const char *name, size_t len)
 		 name);
 	near = cli_suggest_opt(cli->verb, typed);
 	if (!near)
-		return WRONG(cli, "unknown option --%.*s", (int)len, name);
-	return WRONG(cli, "unknown option --%.*s, did you mean --%s?",
-		     (int)len, name, near);
+		return WRONG(cli, "unknown option --%.*s%s", (int)len, name,
+			     cli->verb ? "" : before_verb);
+	return WRONG(cli, "unknown option --%.*s, did you mean --%s?", (int)len,
+		     name, near);
 }
 
 /* --name, --name=value, or --name and the next word. Returns the number of
@@ -175,7 +178,8 @@ static int parse_short(struct cli *cli, char **word)
 		struct cli_slot *s = slot_short(cli, *p);
 
 		if (!s)
-			return WRONG(cli, "unknown option -%c", *p);
+			return WRONG(cli, "unknown option -%c%s", *p,
+				     cli->verb ? "" : before_verb);
 		if (s->opt->kind == CLI_FLAG) {
 			r = give(cli, s, NULL);
 			if (r < 0)
@@ -259,7 +263,8 @@ static int choose_form(struct cli *cli)
 	if (cli->nargs > 0 && cli_suggest_word(words, cli->args[0], near))
 		return WRONG(cli, "unknown word %s, did you mean %s?",
 			     cli->args[0], near);
-	return WRONG(cli, "say %s", cli_list_text(words, "", text, sizeof(text)));
+	return WRONG(cli, "say %s",
+		     cli_list_text(words, "", text, sizeof(text)));
 }
 
 /* The first option of list that is given, or NULL. */
@@ -303,7 +308,8 @@ static int check_arity(const struct cli *cli)
 	if (n < f->min && !first_given(cli, v->args_or, one)) {
 		if (v->args_or)
 			return WRONG(cli, "needs %s, or one of %s", f->args,
-				     cli_list_text(v->args_or, "--", text, sizeof(text)));
+				     cli_list_text(v->args_or, "--", text,
+						   sizeof(text)));
 		return WRONG(cli, "%s%sneeds %s", f->word ? f->word : "",
 			     f->word ? " " : "", f->args);
 	}
@@ -312,7 +318,8 @@ static int check_arity(const struct cli *cli)
 			     cli->args[f->max]);
 	if (v->one_of && !first_given(cli, v->one_of, one))
 		return WRONG(cli, "needs %s",
-			     cli_list_text(v->one_of, "--", text, sizeof(text)));
+			     cli_list_text(v->one_of, "--", text,
+					   sizeof(text)));
 	return 0;
 }
 

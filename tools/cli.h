@@ -58,15 +58,15 @@ struct cli_opt {
 	char letter;	  /* or 0 */
 	enum cli_kind kind;
 	enum cli_hint hint;
-	const char *metavar; /* NULL for a flag */
-	const char *group;   /* heading in usage and manual */
-	const char *help;    /* half a line, no full stop */
-	const char *detail;  /* more for the manual, or NULL */
-	const char *words;   /* of CLI_WORD and CLI_INT */
-	uint64_t min, max;   /* of CLI_INT and CLI_PERCENT */
-	bool value_optional; /* a value only as --name=VALUE */
-	bool without_args;   /* contradicts arguments of the verb */
-	const char *env;     /* read by cli_str() if not given */
+	const char *metavar;  /* NULL for a flag */
+	const char *group;    /* heading in usage and manual */
+	const char *help;     /* half a line, no full stop */
+	const char *detail;   /* more for the manual, or NULL */
+	const char *words;    /* of CLI_WORD and CLI_INT */
+	uint64_t min, max;    /* of CLI_INT and CLI_PERCENT */
+	bool value_optional;  /* a value only as --name=VALUE */
+	bool without_args;    /* contradicts arguments of the verb */
+	const char *env;      /* read by cli_str() if not given */
 	const char *excludes; /* options that contradict this one */
 	const char *needs;    /* one of these must be given too */
 	const char *only;     /* forms of the verb it belongs to; NULL: all */

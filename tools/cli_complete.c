@@ -72,7 +72,7 @@ static void bash_verb(FILE *out, const struct cli_verb *v)
 		sep = " ";
 	}
 	if (!strcmp(v->name, "help"))
-		fputs("$verbs", out);
+		fputs("'\"$verbs\"'", out);
 	fputs("' ", out);
 	if (v->arg_hint == CLI_HINT_FILE)
 		fputs("files=-f ", out);
@@ -85,8 +85,9 @@ static const char bash_head[] =
 	"# bash completion for tidemark\n"
 	"_tidemark()\n"
 	"{\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	"\tlocal verb= how= words= opts= args= files= i w\n";
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} "
+	"prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+	"\tlocal verb='' how='' words='' opts='' args='' files='' i w\n";
 
 static const char bash_find_verb[] =
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -110,10 +111,11 @@ static const char bash_tail[] =
 	"\telif [[ $how == none ]]; then\n"
 	"\t\tCOMPREPLY=()\n"
 	"\telif [[ -n $how ]]; then\n"
-	"\t\tcompopt -o filenames\n"
+	"\t\tcompopt -o filenames 2>/dev/null\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen \"$how\" -- \"$cur\")\n"
 	"\telif [[ $cur == -* ]]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts $global\" -- \"$cur\")\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts $global\" -- "
+	"\"$cur\")\n"
 	"\telif [[ -z $verb ]]; then\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\")\n"
 	"\telif [[ -n $args ]]; then\n"
@@ -121,7 +123,7 @@ static const char bash_tail[] =
 	"\tfi\n"
 	"\tif [[ -n $files && -z $words$how && $cur != -* && "
 	"${#COMPREPLY[@]} -eq 0 ]]; then\n"
-	"\t\tcompopt -o filenames\n"
+	"\t\tcompopt -o filenames 2>/dev/null\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen \"$files\" -- \"$cur\")\n"
 	"\tfi\n"
 	"}\n"
@@ -326,9 +328,9 @@ static void fish_verb(FILE *out, const struct cli_verb *v)
 			"complete -c tidemark -n '__fish_seen_subcommand_from "
 			"%s' %s\n",
 			v->name,
-			v->arg_hint == CLI_HINT_FILE ?
-				"-F" :
-				"-a '(__fish_complete_directories)'");
+			v->arg_hint == CLI_HINT_FILE
+				? "-F"
+				: "-a '(__fish_complete_directories)'");
 	fish_opts(out, v->opts, v->name);
 }
 

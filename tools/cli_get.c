@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "archive/filter.h"
@@ -122,8 +121,7 @@ struct cli_strings cli_list(const struct cli *cli, const char *name)
 	return (struct cli_strings){ s->values, s->count };
 }
 
-bool cli_duration(const struct cli *cli, const char *name,
-		  struct timespan *out)
+bool cli_duration(const struct cli *cli, const char *name, struct timespan *out)
 {
 	const char *v = last(cli, name);
 
@@ -147,21 +145,16 @@ int cli_cache_dir(const struct cli *cli, char **out)
 	const char *given = cli_str(cli, "cache-dir");
 	const char *xdg = getenv("XDG_CACHE_HOME");
 	const char *home = getenv("HOME");
-	struct passwd *pw;
 
 	if (given)
 		return join(given, "", out);
-	if (geteuid() == 0)
-		return join("/var/cache/tidemark", "", out);
 	/* The XDG specification: a relative path is to be ignored. */
 	if (xdg && *xdg == '/')
 		return join(xdg, "/tidemark", out);
+	if (geteuid() == 0)
+		return join("/var/cache/tidemark", "", out);
 	if (home && *home == '/')
 		return join(home, "/.cache/tidemark", out);
-	pw = getpwuid(geteuid());
-	if (!pw || *pw->pw_dir != '/') {
-		log_error("no home directory for the cache: give --cache-dir");
-		return -ENOENT;
-	}
-	return join(pw->pw_dir, "/.cache/tidemark", out);
+	log_error("HOME is not set: give --cache-dir");
+	return -ENOENT;
 }

@@ -7,6 +7,7 @@
  */
 #include "tools/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -78,23 +79,19 @@ static void put_sentence(FILE *out, const char *help)
 	char text[512];
 
 	snprintf(text, sizeof(text), "%s.", help);
-	if (strncmp(text, "zstd", 4) && *text >= 'a' && *text <= 'z')
-		*text = (char)(*text - 'a' + 'A');
+	*text = (char)toupper((unsigned char)*text);
 	put_text(out, text);
 }
 
 static void put_header(FILE *out, const char *page, const char *help)
 {
-	char upper[64];
-	size_t i;
+	const char *p;
 
-	for (i = 0; page[i] && i < sizeof(upper) - 1; i++)
-		upper[i] = page[i] >= 'a' && page[i] <= 'z' ?
-				   (char)(page[i] - 'a' + 'A') :
-				   page[i];
-	upper[i] = '\0';
 	fprintf(out, ".\\\" SPDX-License-Identifier: Apache-2.0\n");
-	fprintf(out, ".Dd %s\n.Dt %s 1\n.Os\n", TIDEMARK_DATE, upper);
+	fprintf(out, ".Dd %s\n.Dt ", TIDEMARK_DATE);
+	for (p = page; *p; p++)
+		fputc(toupper((unsigned char)*p), out);
+	fputs(" 1\n.Os\n", out);
 	fprintf(out, ".Sh NAME\n.Nm %s\n.Nd %s\n", page, help);
 }
 
@@ -168,9 +165,8 @@ static void put_synopsis(FILE *out, const struct cli_verb *verb)
 
 	fputs(".Sh SYNOPSIS\n", out);
 	for (f = verb->forms; f->help; f++) {
-		fprintf(out, "%s.Nm tidemark %s\n",
-			f == verb->forms ? "" : ".br\n", verb->name);
-		fputs(".Op Ar option ...\n", out);
+		fprintf(out, ".Nm tidemark %s\n.Op Ar option ...\n",
+			verb->name);
 		if (f->word)
 			fprintf(out, ".Cm %s\n", f->word);
 		if (*f->args) {
@@ -285,7 +281,8 @@ static const char main_json[] =
 	".Li exit_error\n"
 	"with its\n"
 	".Li code .\n"
-	"A name that is not UTF\\-8 is given twice: readable, with the invalid\n"
+	"A name that is not UTF\\-8 is given twice: readable, with the "
+	"invalid\n"
 	"bytes replaced, and exactly, in a member with\n"
 	".Li _b64\n"
 	"behind the name.\n";
@@ -329,9 +326,8 @@ static void main_page(FILE *out)
 
 static int write_page(int dir, const char *name, const struct cli_verb *verb)
 {
-	CLEANUP_CLOSE int fd = openat(dir, name,
-				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-				      0644);
+	CLEANUP_CLOSE int fd = openat(
+		dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	CLEANUP_FILE FILE *out = NULL;
 
 	if (fd < 0)

@@ -20,8 +20,8 @@ static bool json, quiet;
 static unsigned int verbosity;
 
 pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
-bool output_bar_shown;	    /* guarded by output_lock */
-static int write_error;	    /* guarded by output_lock */
+bool output_bar_shown;	     /* guarded by output_lock */
+static int write_error;	     /* guarded by output_lock */
 static char last_error[512]; /* guarded by output_lock */
 
 void output_bar_clear(void)
@@ -100,9 +100,9 @@ static void sink_json(enum log_level level, const char *text, void *arg)
 
 static void sink_human(enum log_level level, const char *text, void *arg)
 {
-	const char *prefix = level == LOG_LEVEL_WARNING ? "warning: " :
-			     level == LOG_LEVEL_DEBUG	? "debug: " :
-							  "";
+	const char *prefix = level == LOG_LEVEL_WARNING ? "warning: "
+			     : level == LOG_LEVEL_DEBUG ? "debug: "
+							: "";
 
 	(void)arg;
 	pthread_mutex_lock(&output_lock);
@@ -122,9 +122,9 @@ void output_init(const struct cli *cli)
 	output_early(cli_flag(cli, "json"));
 	quiet = cli_flag(cli, "quiet");
 	verbosity = MIN(cli_count(cli, "verbose"), 2u);
-	log_set_level(quiet	     ? LOG_LEVEL_WARNING :
-		      verbosity >= 2 ? LOG_LEVEL_DEBUG :
-				       LOG_LEVEL_INFO);
+	log_set_level(quiet	       ? LOG_LEVEL_WARNING
+		      : verbosity >= 2 ? LOG_LEVEL_DEBUG
+				       : LOG_LEVEL_INFO);
 }
 
 static void say_exit_error(int code)
@@ -277,9 +277,8 @@ char *output_size(char out[static 16], uint64_t bytes)
 
 char *output_elapsed(char out[static 24], double seconds)
 {
-	unsigned long s = seconds > 0 && seconds < 1e9 ?
-				  (unsigned long)seconds :
-				  0;
+	unsigned long s = seconds > 0 && seconds < 1e9 ? (unsigned long)seconds
+						       : 0;
 
 	if (s >= 3600)
 		snprintf(out, 24, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60,

@@ -39,15 +39,19 @@ struct wish {
 	const char *prompt;
 };
 
-static const struct wish present = { "passphrase-file", "passphrase-fd",
-				     "passphrase-command", true, false,
-				     "Passphrase: " };
-static const struct wish first = { "passphrase-file", "passphrase-fd",
-				   "passphrase-command", true, true,
-				   "New passphrase: " };
+static const struct wish present = {
+	"passphrase-file", "passphrase-fd", "passphrase-command", true, false,
+	"Passphrase: "
+};
+static const struct wish first = {
+	"passphrase-file", "passphrase-fd", "passphrase-command", true, true,
+	"New passphrase: "
+};
 static const struct wish another = { "new-passphrase-file",
 				     "new-passphrase-fd",
-				     "new-passphrase-command", false, true,
+				     "new-passphrase-command",
+				     false,
+				     true,
 				     "New passphrase: " };
 
 void passphrase_release(struct passphrase *pass)
@@ -155,8 +159,8 @@ static int spawn(const char *command, int out_fd, pid_t *pid)
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&fa, out_fd, 1);
 	if (r == 0)
-		r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
-							    POSIX_SPAWN_SETSIGMASK);
+		r = posix_spawnattr_setflags(
+			&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	if (r == 0)
 		r = posix_spawnattr_setsigmask(&attr, &none);
 	if (r == 0)
@@ -290,9 +294,9 @@ static int get(const struct cli *cli, const struct wish *wish,
 	if (src.kind == SOURCE_NONE) {
 		r = ask(wish, &pass);
 	} else {
-		r = src.kind == SOURCE_FILE ? read_file(&src, &pass) :
-		    src.kind == SOURCE_FD   ? read_number(cli, &src, &pass) :
-					      read_command(&src, &pass);
+		r = src.kind == SOURCE_FILE ? read_file(&src, &pass)
+		    : src.kind == SOURCE_FD ? read_number(cli, &src, &pass)
+					    : read_command(&src, &pass);
 		if (r == 0)
 			r = passphrase_trim(&pass);
 		if (r == 0 && wish->is_new)

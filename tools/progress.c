@@ -56,12 +56,12 @@ static void update_rate(struct progress *p, const struct progress_sample *s)
 
 	if (dt <= 0)
 		return;
-	recent = s->bytes_done > p->last_bytes ?
-			 (double)(s->bytes_done - p->last_bytes) / dt :
-			 0;
+	recent = s->bytes_done > p->last_bytes
+			 ? (double)(s->bytes_done - p->last_bytes) / dt
+			 : 0;
 	/* The first moments count as if they had been the rule. */
-	weight = dt / MIN(RATE_SECONDS,
-			  (double)(now - p->start_ns) / NSEC_PER_SEC);
+	weight = dt /
+		 MIN(RATE_SECONDS, (double)(now - p->start_ns) / NSEC_PER_SEC);
 	p->rate += MIN(weight, 1.0) * (recent - p->rate);
 	p->last_ns = now;
 	p->last_bytes = s->bytes_done;
@@ -97,7 +97,8 @@ static size_t bar_text(const struct progress *p,
 #define ADD(...)                                                               \
 	(n += (size_t)snprintf(out + n, size - MIN(n, size), __VA_ARGS__))
 
-	output_elapsed(elapsed, (double)(now_ns() - p->start_ns) / NSEC_PER_SEC);
+	output_elapsed(elapsed,
+		       (double)(now_ns() - p->start_ns) / NSEC_PER_SEC);
 	output_size(done, s->bytes_done);
 	output_size(total, s->bytes_total);
 	output_size(rate, (uint64_t)p->rate);

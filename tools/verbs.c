@@ -11,6 +11,8 @@
 
 #include "tools/commands.h"
 
+/* clang-format off */
+
 #define OPT_END { .name = NULL }
 #define FORM_END { .help = NULL }
 #define FORM(a, lo, hi) { NULL, a, lo, hi, "" }
@@ -21,19 +23,16 @@
 	{ .name = n, .letter = l, .kind = CLI_##k, .metavar = m, .help = h,    \
 	  __VA_ARGS__ }
 
+/* What several verbs have. */
+#define WHICH .group = "Which snapshots"
 #define SHARED_FILTERS(host_letter, what)                                      \
-	OPT(LIST, "host", host_letter, "HOST", what " of this host",           \
-	    .group = "Which snapshots"),                                       \
+	OPT(LIST, "host", host_letter, "HOST", what " of this host", WHICH),   \
 	OPT(LIST, "tag", 0, "TAG[,TAG]...", what " with all of these tags",    \
-	    .group = "Which snapshots",                                        \
+	    WHICH,                                                             \
 	    .detail = "Given more than once, any one set of tags is enough."), \
-	OPT(LIST, "path", 0, "PATH", what " that hold this path",              \
-	    .group = "Which snapshots", .hint = CLI_HINT_FILE)
-
-#define DRY_RUN(text)                                                          \
-	FLAG("dry-run", 'n', text)
-
-/* clang-format off */
+	OPT(LIST, "path", 0, "PATH", what " that hold this path", WHICH,       \
+	    .hint = CLI_HINT_FILE)
+#define DRY_RUN(text, ...) FLAG("dry-run", 'n', text, __VA_ARGS__)
 
 /* --- options of every verb --- */
 
@@ -59,9 +58,9 @@ const struct cli_opt cli_global_opts[] = {
 		      "TIDEMARK_PASSPHRASE_COMMAND does the same."),
 	OPT(STRING, "cache-dir", 0, "DIR", "keep the local catalog here", G,
 	    .env = "TIDEMARK_CACHE_DIR", .hint = CLI_HINT_DIR,
-	    .detail = "The default is /var/cache/tidemark for root, and "
-		      "$XDG_CACHE_HOME/tidemark or ~/.cache/tidemark for "
-		      "others. What is in it can be thrown away at any time; "
+	    .detail = "The default is $XDG_CACHE_HOME/tidemark if that is "
+		      "set, else /var/cache/tidemark for root and "
+		      "~/.cache/tidemark for others. What is in it can be thrown away at any time; "
 		      "the next backup is then slower."),
 	OPT(SIZE, "limit-rate", 0, "SIZE",
 	    "at most this many bytes a second to and from the repository", G,
@@ -81,13 +80,10 @@ const struct cli_opt cli_global_opts[] = {
 
 static const struct cli_form init_forms[] = { FORM("", 0, 0), FORM_END };
 
-#define KDF_OPT                                                                \
-	OPT(WORD, "kdf", 0, "NAME",                                            \
-	    "how the passphrase becomes a key: scrypt or argon2id",            \
-	    .words = "scrypt argon2id")
-
 static const struct cli_opt init_opts[] = {
-	KDF_OPT,
+	OPT(WORD, "kdf", 0, "NAME",
+	    "how the passphrase becomes a key: scrypt or argon2id",
+	    .words = "scrypt argon2id"),
 	OPT(STRING, "label", 0, "TEXT", "a name for the first key"),
 	OPT_END
 };
@@ -134,7 +130,8 @@ static const struct cli_opt backup_opts[] = {
 	OPT(LIST, "files-from", 0, "FILE", "paths by patterns in a file", G,
 	    .hint = CLI_HINT_FILE,
 	    .detail = "One shell pattern in each line; empty lines and lines "
-		      "that start with # are comments. - is standard input."),
+		      "that start with # are comments. The file - is standard "
+		      "input."),
 	OPT(LIST, "files-from-verbatim", 0, "FILE",
 	    "paths from a file, one in each line", G, .hint = CLI_HINT_FILE),
 	OPT(LIST, "files-from-raw", 0, "FILE",
@@ -161,7 +158,7 @@ static const struct cli_opt backup_opts[] = {
 		      "2026-01-31T15:04:05+02:00."),
 	FLAG("skip-if-unchanged", 0,
 	    "no snapshot if it would equal the last one", G),
-	DRY_RUN("read and report, but store nothing"),
+	DRY_RUN("read and report, but store nothing", G),
 #undef G
 #define G .group = "How to read"
 	FLAG("force", 'f', "read every file anew", G,
@@ -196,7 +193,7 @@ static const struct cli_form snapshots_forms[] = {
 static const struct cli_opt snapshots_opts[] = {
 	SHARED_FILTERS('H', "only snapshots"),
 	OPT(INT, "latest", 0, "N", "only the last N of each host and paths",
-	    .min = 1, .max = UINT32_MAX, .group = "Which snapshots"),
+	    .min = 1, .max = UINT32_MAX, WHICH),
 	OPT_END
 };
 
@@ -224,7 +221,7 @@ static const struct cli_opt find_opts[] = {
 	    .aka = "newest"),
 	FLAG("long", 'l', "with mode, owner, size and time"),
 	OPT(LIST, "snapshot", 's', "SNAPSHOT", "only in this snapshot",
-	    .group = "Which snapshots"),
+	    WHICH),
 	SHARED_FILTERS('H', "only in snapshots"),
 	OPT_END
 };
@@ -295,7 +292,7 @@ static const struct cli_opt restore_opts[] = {
 	    .aka = "exclude-xattr"),
 	FLAG("verify", 0, "read what was written and compare",
 	    .excludes = "dry-run"),
-	DRY_RUN("report, but write nothing"),
+	DRY_RUN("report, but write nothing", .excludes = "verify"),
 	OPT_END
 };
 
@@ -358,7 +355,7 @@ static const struct cli_opt forget_opts[] = {
 		      "refused."),
 	SHARED_FILTERS(0, "only snapshots"),
 	FLAG("prune", 0, "then free the space that is not needed"),
-	DRY_RUN("report, but remove nothing"),
+	DRY_RUN("report, but remove nothing", .group = NULL),
 	OPT_END
 };
 
@@ -369,7 +366,7 @@ static const struct cli_opt prune_opts[] = {
 	    .max = 100),
 	OPT(SIZE, "max-repack-size", 0, "SIZE",
 	    "copy at most this much in one run"),
-	DRY_RUN("report, but change nothing"),
+	DRY_RUN("report, but change nothing", .group = NULL),
 	OPT_END
 };
 
@@ -385,10 +382,10 @@ static const struct cli_form key_forms[] = {
 };
 static const struct cli_opt key_opts[] = {
 	OPT(STRING, "label", 0, "TEXT", "a name for the key",
-	    .only = "add passwd"),
+	    .only = "add passwd rekey"),
 	OPT(WORD, "kdf", 0, "NAME",
 	    "how the passphrase becomes a key: scrypt or argon2id",
-	    .words = "scrypt argon2id", .only = "add passwd"),
+	    .words = "scrypt argon2id", .only = "add passwd rekey"),
 	OPT(STRING, "new-passphrase-file", 0, "FILE",
 	    "read the new passphrase from a file", .only = "add passwd",
 	    .excludes = "new-passphrase-fd new-passphrase-command",
@@ -566,7 +563,8 @@ const struct cli_verb cli_verbs[] = {
 	{ "key", KEEP_UP, .help = "list, add, remove and change keys",
 	  .detail = "Each key is a passphrase that opens the repository. "
 		    "passwd and add do not touch what is stored. rekey starts "
-		    "a new master key for what is stored from then on.",
+		    "a new master key for what is stored from then on, and "
+		    "keeps the present passphrase alone.",
 	  .forms = key_forms, .opts = key_opts, .run = cmd_key,
 	  .aka = "keys passwd change-passphrase change-password" },
 	{ "benchmark", OTHER, .help = "measure this machine",
