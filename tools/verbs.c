@@ -173,7 +173,6 @@ static const struct cli_opt backup_opts[] = {
 	    .detail = "Without this, a file whose size and mtime are the same "
 		      "is not read when only its metadata changed; the new "
 		      "metadata is stored."),
-	FLAG("with-atime", 0, "store the time of the last access, too", G),
 	OPT(INT, "read-concurrency", 0, "N", "read this many files at once", G,
 	    .min = 1, .max = 128),
 	OPT(WORD, "compression", 0, "HOW",

@@ -54,6 +54,18 @@ int repo_load_head(struct repo *r, uint64_t counter, struct head *h)
 	return 0;
 }
 
+int repo_newest_head(struct store *s, char name[static HEAD_NAME_LEN + 1])
+{
+	uint64_t newest = 0;
+	int e = store_list(s, STORE_HEAD, newest_fn, &newest);
+
+	if (e == 0 && newest == 0)
+		e = -ENOENT;
+	if (e == 0)
+		head_name(newest, name);
+	return e;
+}
+
 static int load_newest(struct repo *r, struct head *h)
 {
 	uint64_t newest = 0;

@@ -36,6 +36,10 @@ MUST_CHECK int repo_init(struct store *s, struct span pass, enum kdf_id kdf,
 MUST_CHECK int repo_probe(struct store *s, struct config *c,
 			  struct buf *config_bytes);
 
+/* The object name of the newest head, which needs no passphrase. -ENOENT. */
+MUST_CHECK int repo_newest_head(struct store *s,
+				char name[static HEAD_NAME_LEN + 1]);
+
 struct repo_options {
 	const char *cache_dir; /* NULL: no local state is read or written */
 	/* Accept a head older than the one seen before (a repository that was

@@ -51,6 +51,8 @@ static int put_names(struct tree_builder *b, bool group)
 	unsigned int i, n = group ? b->n_gids : b->n_uids, named = 0;
 	int r;
 
+	if (!b->name_of)
+		return buf_varint(&b->part, 0);
 	for (i = 0; i < n; i++)
 		named += b->name_of(b->arg, group, ids[i])[0] != '\0';
 	r = buf_varint(&b->part, named);
@@ -180,46 +182,34 @@ static int entry_encode(struct buf *b, const struct node *n)
 	return r < 0 ? r : put_rest(b, n);
 }
 
-static int entry_begin(struct tree_builder *b, const struct node *n)
+int tree_entry_encode(const struct node *n, struct buf *out)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(ENTRY_MAX);
+	int r = entry_encode(&b, n);
+
+	return r < 0 ? r : buf_bytes(out, b.p, b.len);
+}
+
+int tree_builder_add(struct tree_builder *b, struct span name, uint32_t uid,
+		     uint32_t gid, struct span raw)
 {
 	uint8_t id[CHUNK_ID_LEN];
 	int r;
 
 	if (b->entries.len >= LEAF_MAX ||
-	    (b->entries.len >= LEAF_MIN && (name_hash(n->name) & 127) == 0)) {
+	    (b->entries.len >= LEAF_MIN && (name_hash(name) & 127) == 0)) {
 		r = leaf_close(b, id);
 		if (r < 0)
 			return r;
 	}
 	if (b->count == 0) {
-		memcpy(b->first, n->name.p, n->name.len);
-		b->first_len = (uint8_t)n->name.len;
+		memcpy(b->first, name.p, name.len);
+		b->first_len = (uint8_t)name.len;
 	}
-	note_owner(b->uids, &b->n_uids, n->uid);
-	note_owner(b->gids, &b->n_gids, n->gid);
+	note_owner(b->uids, &b->n_uids, uid);
+	note_owner(b->gids, &b->n_gids, gid);
 	b->count++;
-	return 0;
-}
-
-int tree_builder_add(struct tree_builder *b, const struct node *n)
-{
-	int r = entry_begin(b, n);
-
-	if (r < 0)
-		return r;
-	b->part.len = 0;
-	r = entry_encode(&b->part, n);
-	if (r == 0 && b->part.len > ENTRY_MAX)
-		r = -EMSGSIZE;
-	return r < 0 ? r : buf_bytes(&b->entries, b->part.p, b->part.len);
-}
-
-int tree_builder_copy(struct tree_builder *b, const struct node *n,
-		      struct span raw)
-{
-	int r = entry_begin(b, n);
-
-	return r < 0 ? r : buf_append(&b->entries, raw.p, raw.len);
+	return buf_append(&b->entries, raw.p, raw.len);
 }
 
 int tree_builder_finish(struct tree_builder *b, uint8_t id[CHUNK_ID_LEN])

@@ -84,7 +84,8 @@ struct node {
 /* Store bytes as a chunk of kind; id gets its id. */
 typedef int tree_put_fn(void *arg, enum chunk_kind kind, struct span bytes,
 			uint8_t id[CHUNK_ID_LEN]);
-/* The name of a user (group) id, "" if it has none. Borrowed for a while. */
+/* The name of a user (group) id, "" if it has none. Borrowed for a while. A
+ * builder may do without. */
 typedef const char *tree_name_fn(void *arg, bool group, uint32_t id);
 
 struct tree_builder {
@@ -104,14 +105,17 @@ struct tree_builder {
 	uint8_t first_len;
 };
 
+/* An entry as it stands in a leaf, its length in front, for
+ * tree_builder_copy(). */
+MUST_CHECK int tree_entry_encode(const struct node *n, struct buf *out);
+
 void tree_builder_init(struct tree_builder *b, uint64_t fsid, tree_put_fn *put,
 		       tree_name_fn *name_of, void *arg);
 void tree_builder_release(struct tree_builder *b);
-/* Entries come in strictly ascending order of their names. */
-MUST_CHECK int tree_builder_add(struct tree_builder *b, const struct node *n);
-/* An entry as tree_next() found it, unchanged. */
-MUST_CHECK int tree_builder_copy(struct tree_builder *b, const struct node *n,
-				 struct span raw);
+/* Add an entry as tree_next() or tree_entry_encode() gave it. Entries come in
+ * strictly ascending order of their names. */
+MUST_CHECK int tree_builder_add(struct tree_builder *b, struct span name,
+				uint32_t uid, uint32_t gid, struct span raw);
 MUST_CHECK int tree_builder_finish(struct tree_builder *b,
 				   uint8_t id[CHUNK_ID_LEN]);
 

@@ -209,7 +209,7 @@ static int frame_write(struct lane *l, enum pack_kind kind, struct span raw,
 {
 	struct writer *w = l->w;
 	struct index_frame f;
-	struct open_pack *p;
+	struct open_pack *p = NULL;
 	int e = state(w);
 
 	if (e == 0)
@@ -267,7 +267,8 @@ static int session_claim(struct writer *w, struct index_chunk *c,
 	pthread_mutex_lock(&w->lock);
 	e = w->error;
 	if (e == 0 && chunkset_has(&w->set, c->id)) {
-		w->stats.chunks_known++;
+		__atomic_fetch_add(&w->stats.chunks_known, 1,
+				   __ATOMIC_RELAXED);
 	} else if (e == 0) {
 		if (*ordinal == FRAME_PENDING)
 			e = session_add_frame(w, ordinal);
@@ -443,6 +444,11 @@ int writer_flush(struct writer *w)
 	e = w->error;
 	pthread_mutex_unlock(&w->lock);
 	return e;
+}
+
+struct repo *writer_repo(const struct writer *w)
+{
+	return w->repo;
 }
 
 void writer_get_stats(struct writer *w, struct writer_stats *st)

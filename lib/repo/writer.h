@@ -38,6 +38,7 @@ struct writer_stats {
 MUST_CHECK int writer_new(struct repo *r, const struct writer_options *opt,
 			  struct writer **out);
 void writer_free(struct writer *w);
+struct repo *writer_repo(const struct writer *w);
 MUST_CHECK int lane_new(struct writer *w, struct lane **out);
 void lane_free(struct lane *l);
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * archiver.h - files into the repository.
+ *
+ * Walks the sources, depth first and on several threads, compares each entry
+ * with the catalog, reads what changed, and builds the trees from the leaves
+ * up. A directory in which nothing changed costs its listing and one stat an
+ * entry; its tree is referred to and not made again.
+ *
+ * Consistency: before anything is read, the file systems of the sources are
+ * synced once. A page that was dirty then is clean and write-protected, so a
+ * later store, through an old mapping too, moves the file's ctime. What has
+ * a ctime after that moment is marked racy and read again next time.
+ *
+ * A file that changes while it is read is read again, up to three times;
+ * then its last capture is kept, marked as partial, and named in the result.
+ *
+ * Errors:  archiver_run() fails (negative errno, logged) when the repository
+ *          does; what goes wrong with a source is told to on_error and
+ *          counted, and the walk goes on.
+ * Memory:  options are borrowed until archiver_run() returns.
+ * Threads: archiver_progress() and archiver_stop() from any, at any time.
+ */
+#ifndef ARCHIVE_ARCHIVER_H
+#define ARCHIVE_ARCHIVER_H
+
+#include "archive/change.h"
+#include "archive/filter.h"
+#include "catalog/catalog.h"
+#include "repo/writer.h"
+
+/* Why an entry is as it is in the new snapshot. */
+enum archive_action {
+	ARCHIVE_NEW,	   /* not in the catalog */
+	ARCHIVE_CHANGED,   /* read again */
+	ARCHIVE_META,	   /* only its metadata changed */
+	ARCHIVE_UNCHANGED, /* taken from the catalog */
+	ARCHIVE_EXCLUDED,
+};
+
+struct archive_progress {
+	uint64_t files, dirs, others;
+	uint64_t bytes; /* content of the files seen so far */
+	uint64_t files_new, files_changed, files_unchanged;
+	uint64_t bytes_read;
+	uint64_t errors;
+};
+
+struct archive_skip { /* an inode that is never entered */
+	uint64_t dev, ino;
+};
+
+struct archiver_options {
+	const char *const *paths; /* absolute or relative to the cwd */
+	size_t n_paths;
+	const struct filter *filter; /* may be NULL */
+	bool one_file_system;
+	bool reread;	   /* believe no record: read everything */
+	bool ignore_inode; /* compare size and mtime only */
+	bool strict_ctime; /* a changed ctime always means reading */
+	unsigned int threads; /* 0: one a processor */
+	const struct change_source *source;
+	/* Content from a descriptor, as a file of this name in the root. */
+	int stream_fd; /* -1: none */
+	const char *stream_name;
+	/* path is borrowed; err a negative errno. Any thread. */
+	void (*on_error)(void *arg, const char *path, int err,
+			 const char *during);
+	/* May be NULL. Files and directories, as they are decided. */
+	void (*on_item)(void *arg, const char *path, enum archive_action what,
+			uint64_t size);
+	/* The writer; called when it is first needed, from any thread, and
+	 * may block. NULL: it could not be had (logged). */
+	struct writer *(*writer)(void *arg);
+	void *arg;
+};
+
+struct archiver;
+
+MUST_CHECK int archiver_new(const struct archiver_options *opt,
+			    struct archiver **out);
+/* What is known only after the sources are: before archiver_run(). */
+void archiver_use_catalog(struct archiver *a, struct catalog *catalog,
+			  bool is_current);
+void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
+			size_t n);
+/* Walk everything; tree gets the id of the snapshot's root. -ECANCELED after
+ * archiver_stop(). -ENOENT: none of the sources could be read. */
+MUST_CHECK int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN]);
+void archiver_progress(struct archiver *a, struct archive_progress *out);
+void archiver_stop(struct archiver *a);
+void archiver_free(struct archiver *a);
+/* The sources as absolute paths, sorted; valid as long as a. */
+char **archiver_paths(const struct archiver *a, uint32_t *n);
+
+#endif /* ARCHIVE_ARCHIVER_H */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * archiver_private.h - what the archiver's files share.
+ *
+ * archiver.c: life, sources, errors. walk.c: directories. capture.c: one
+ * entry's metadata and small content. large.c: large files, in segments.
+ */
+#ifndef ARCHIVE_ARCHIVER_PRIVATE_H
+#define ARCHIVE_ARCHIVER_PRIVATE_H
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "archive/archiver.h"
+#include "archive/attr.h"
+#include "base/arena.h"
+#include "base/pool.h"
+#include "chunk/chunk.h"
+#include "repo/tree.h"
+
+/* Files up to here are one chunk and are read in one go. */
+#define SMALL_MAX CDC_MIN
+#define CAPTURE_TRIES 3
+
+/* One thread's tools. */
+struct walker {
+	struct archiver *a;
+	struct lane *lane; /* NULL until first needed */
+	struct buf small;  /* a small file's bytes */
+	struct buf window; /* a large file's */
+	struct buf xattrs, content, raw;
+	uint8_t *dents;
+};
+
+enum entry_state {
+	ENTRY_PENDING, /* a directory or a large file at work */
+	ENTRY_OLD,     /* as recorded: raw points into the record */
+	ENTRY_NEW,     /* raw is its new encoding */
+	ENTRY_GONE,    /* vanished, unreadable or excluded */
+};
+
+struct entry {
+	struct span name;
+	struct span raw;
+	uint32_t uid, gid;
+	uint8_t type;
+	uint8_t state;
+	struct node *node;     /* pending: in the directory's arena */
+	struct span old_raw;   /* of a directory whose stat is the same */
+};
+
+/* A place in the skeleton above the sources. */
+struct place {
+	char *name;
+	struct place *children, *next;
+	bool is_source;
+};
+
+struct dir_job {
+	struct pool_job job;
+	struct archiver *a;
+	struct dir_job *parent;
+	struct entry *slot; /* in the parent's entries; NULL for the root */
+	const struct place *place; /* NULL below a source */
+	struct node *node;	   /* its own metadata */
+	bool meta_same; /* stat is as recorded: xattrs need not be read */
+	int fd;
+	unsigned int fd_users; /* atomic: children yet to be opened, and self */
+	uint64_t dev;	       /* st_dev, raw */
+	struct catalog_key key;
+	struct span record;	     /* of the catalog */
+	bool record_live;	     /* its tree is in the repository */
+	pthread_mutex_t lock;
+	struct arena arena; /* guarded by lock once there are children */
+	struct entry *entries;
+	size_t n_entries, cap_entries;
+	size_t n_old; /* entries in the record */
+	struct filter_dir filter;
+	char *path; /* NULL: made when it is needed */
+	unsigned int pending; /* atomic: self, subdirectories, large files */
+	bool changed;	      /* atomic */
+};
+
+struct link_table;
+
+struct archiver {
+	struct archiver_options opt;
+	struct catalog *catalog; /* may be NULL */
+	bool catalog_is_current;
+	const struct archive_skip *skips;
+	size_t n_skips;
+	struct pool *pool;
+	struct walker *walkers;
+	unsigned int n_walkers;
+	char **paths;
+	uint32_t n_paths;
+	struct place root;
+	struct node_time synced; /* what changed after this is racy */
+	struct chunk_params cdc;
+	struct prf64 *prf;
+	bool cdc_ready;
+	pthread_mutex_t lock;
+	struct link_table *links;
+	struct { /* guarded by lock: st_dev to a number that lasts */
+		uint64_t dev, fsid;
+		bool pseudo;
+	} *file_systems;
+	size_t n_file_systems;
+	struct archive_progress progress; /* atomic counters */
+	int error;			  /* atomic: of the repository */
+	bool stopped;			  /* atomic */
+	uint8_t tree[CHUNK_ID_LEN];
+	unsigned int sources_read; /* atomic */
+};
+
+#define COUNT(a, field, n)                                                     \
+	__atomic_fetch_add(&(a)->progress.field, (n), __ATOMIC_RELAXED)
+
+static inline bool archiver_halted(const struct archiver *a)
+{
+	return __atomic_load_n(&a->error, __ATOMIC_RELAXED) != 0 ||
+	       __atomic_load_n(&a->stopped, __ATOMIC_RELAXED);
+}
+
+/* archiver.c */
+/* The repository failed: remember it, end the walk. Returns err. */
+int archiver_fail(struct archiver *a, int err);
+/* A source failed: tell and count. name {NULL, 0} means dir itself. */
+void archiver_error(struct archiver *a, struct dir_job *dir, struct span name,
+		    int err, const char *during);
+void archiver_item(struct archiver *a, struct dir_job *dir, struct span name,
+		   enum archive_action what, uint64_t size);
+/* The walker's lane, opened when it is first asked for; NULL on failure,
+ * which has then ended the walk. */
+struct lane *walker_lane(struct walker *w);
+bool archiver_has(struct archiver *a, const uint8_t id[CHUNK_ID_LEN]);
+/* The lasting number of a file system; fd is an object on it. */
+uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool *pseudo);
+int walker_put(void *arg, enum chunk_kind kind, struct span bytes,
+	       uint8_t id[CHUNK_ID_LEN]);
+/* The path of name in dir (or of dir), malloc'd; NULL without memory. */
+char *archiver_path(const struct dir_job *dir, struct span name);
+
+/* walk.c */
+void dir_job_run(struct pool_job *job, unsigned int worker);
+/* One thing that the directory waited for is done; the last one finishes it,
+ * and its parents as far as they are complete. */
+void dir_job_done(struct walker *w, struct dir_job *dir);
+/* Handle one entry of dir: compare, capture, or push a job. old may be
+ * NULL. */
+void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
+		const struct statx *st, const struct node *old,
+		struct span old_raw, const struct place *place);
+/* Encode n as the entry's new state. */
+void entry_set(struct walker *w, struct dir_job *dir, struct entry *entry,
+	       const struct node *n);
+void dir_fd_put(struct dir_job *dir);
+struct dir_job *dir_job_new(struct archiver *a);
+/* Memory that lives as long as dir; p may be NULL. NULL without memory. */
+void *dir_copy(struct dir_job *dir, const void *p, size_t n);
+
+/* capture.c */
+/* Everything but a directory or a large file. */
+void capture_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
+		   struct node *n, const struct node *old);
+/* xattrs and iflags of an open file; w->xattrs holds them until the next. */
+MUST_CHECK int capture_attrs(struct walker *w, int fd, struct node *n);
+int capture_open(int dirfd, const char *name);
+/* A ctime this young proves nothing. */
+bool capture_is_racy(const struct archiver *a, const struct node *n);
+MUST_CHECK int capture_statx(int fd, const char *name, struct statx *st);
+/* Did the open file stay what it was? */
+bool capture_stayed(int fd, const struct statx *before);
+/* Content of an inode with several names that was captured already: 1 and
+ * n->content is set. */
+int links_get(struct archiver *a, struct dir_job *dir, struct node *n);
+int links_put(struct archiver *a, const struct node *n);
+void links_free(struct link_table *t);
+
+/* large.c */
+void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
+		const struct node *n, bool had_old);
+MUST_CHECK int large_stream(struct walker *w, int fd, struct node *n,
+			    uint64_t *bytes);
+
+#endif /* ARCHIVE_ARCHIVER_PRIVATE_H */

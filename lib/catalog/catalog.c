@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog.c - directory records in LMDB.
+ *
+ * One environment a repository, one database a set of sources, and in each
+ * an entry META beside the records: the hash of the head that the records
+ * agree with. It goes with the first batch that is written and comes back
+ * with catalog_commit(), so a run that dies leaves records and no trust.
+ *
+ * MDB_NOMETASYNC: one fdatasync a batch; what may be lost is the last batch,
+ * never the structure.
+ */
+#include "catalog/catalog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+#define MAP_SIZE (256ull << 30) /* address space; the file is what it holds */
+#define SETS_MAX 4096
+#define BATCH_BYTES (4u << 20)
+#define SET_NAME_LEN 32
+
+struct pending {
+	struct pending *next;
+	struct catalog_key key;
+	size_t len;
+	uint8_t value[];
+};
+
+struct catalog {
+	MDB_env *env;
+	MDB_dbi dbi;
+	int lock_fd;
+	pthread_mutex_t lock;
+	MDB_txn *read; /* guarded by lock: a txn is one thread's at a time */
+	struct pending *pending; /* guarded by lock */
+	size_t pending_bytes;	 /* guarded by lock */
+	bool dirty;		 /* guarded by lock: META is gone */
+	bool has_head;
+	uint8_t head[CATALOG_HASH_LEN];
+	/* keys put or kept in this run: open addressing, 0 is empty */
+	uint64_t *seen;	      /* guarded by lock */
+	size_t n_seen, mask; /* guarded by lock */
+};
+
+static const uint8_t meta_key[1] = { 'M' };
+
+/* Big-endian inode numbers: neighbours in the file system are neighbours in
+ * the tree. */
+static void key_encode(struct catalog_key k, uint8_t out[CATALOG_KEY_LEN])
+{
+	put_le64(out, k.fsid);
+	put_le64(out + 8, __builtin_bswap64(k.ino));
+}
+
+static uint64_t key_hash(const uint8_t key[CATALOG_KEY_LEN])
+{
+	uint64_t h = get_le64(key) * 0x9e3779b97f4a7c15ull;
+
+	h ^= get_le64(key + 8);
+	h *= 0xff51afd7ed558ccdull;
+	h ^= h >> 32;
+	h *= 0xc4ceb9fe1a85ec53ull;
+	h ^= h >> 29;
+	return h ? h : 1;
+}
+
+static int fail(int rc, const char *what)
+{
+	log_error("catalog: %s: %s", what, mdb_strerror(rc));
+	return rc > 0 ? -rc : rc == MDB_MAP_FULL ? -ENOSPC : -EIO;
+}
+
+/* --- the set of keys seen in this run --- */
+
+static int seen_grow(struct catalog *c)
+{
+	size_t n = c->mask ? 2 * (c->mask + 1) : 1024, i, old = c->mask + 1;
+	uint64_t *slots = calloc(n, sizeof(*slots)), *was = c->seen;
+
+	if (!slots)
+		return -ENOMEM;
+	c->seen = slots;
+	c->mask = n - 1;
+	for (i = 0; was && i < old; i++) {
+		size_t at = was[i] & c->mask;
+
+		if (!was[i])
+			continue;
+		while (slots[at])
+			at = (at + 1) & c->mask;
+		slots[at] = was[i];
+	}
+	free(was);
+	return 0;
+}
+
+static bool seen_has(const struct catalog *c, uint64_t h)
+{
+	size_t at;
+
+	if (!c->seen)
+		return false;
+	for (at = h & c->mask; c->seen[at]; at = (at + 1) & c->mask)
+		if (c->seen[at] == h)
+			return true;
+	return false;
+}
+
+static int seen_add(struct catalog *c, struct catalog_key key)
+{
+	uint8_t k[CATALOG_KEY_LEN];
+	uint64_t h;
+	size_t at;
+
+	key_encode(key, k);
+	h = key_hash(k);
+	if (seen_has(c, h))
+		return 0;
+	if (!c->seen || 2 * c->n_seen > c->mask) {
+		int e = seen_grow(c);
+
+		if (e < 0)
+			return e;
+	}
+	for (at = h & c->mask; c->seen[at]; at = (at + 1) & c->mask)
+		;
+	c->seen[at] = h;
+	c->n_seen++;
+	return 0;
+}
+
+/* --- open --- */
+
+static int env_open(struct catalog *c, const char *path)
+{
+	int rc = mdb_env_create(&c->env);
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(c->env, MAP_SIZE);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(c->env, SETS_MAX);
+	if (rc == 0)
+		rc = mdb_env_open(c->env, path,
+				  MDB_NOSUBDIR | MDB_NOTLS | MDB_NOMETASYNC |
+					  MDB_NORDAHEAD,
+				  0600);
+	return rc;
+}
+
+static int set_open(struct catalog *c, struct span set)
+{
+	char name[2 * SET_NAME_LEN + 1];
+	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key }, val;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+
+	if (rc)
+		return rc;
+	hex_encode(name, set.p, MIN(set.len, (size_t)SET_NAME_LEN));
+	rc = mdb_dbi_open(txn, name, MDB_CREATE, &c->dbi);
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	if (rc == 0)
+		rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &c->read);
+	if (rc == 0 && mdb_get(c->read, c->dbi, &key, &val) == 0 &&
+	    val.mv_size == CATALOG_HASH_LEN) {
+		memcpy(c->head, val.mv_data, CATALOG_HASH_LEN);
+		c->has_head = true;
+	}
+	return rc;
+}
+
+static void env_close(struct catalog *c)
+{
+	if (c->read)
+		mdb_txn_abort(c->read);
+	if (c->env)
+		mdb_env_close(c->env);
+	c->read = NULL;
+	c->env = NULL;
+	c->has_head = false;
+}
+
+static int lock_take(struct catalog *c, const char *dir)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/catalog.lock", dir);
+	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (c->lock_fd < 0)
+		return log_fail(-errno, "open %s", path);
+	if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return log_fail(-errno, "lock %s", path);
+	log_error("another backup to this repository is running on this "
+		  "machine (it holds %s)",
+		  path);
+	return -EBUSY;
+}
+
+int catalog_open(const char *dir, struct span set, struct catalog **out)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+	char path[4096], lock[4096 + 8];
+	int e, rc;
+
+	if (!c)
+		return -ENOMEM;
+	c->lock_fd = -1;
+	pthread_mutex_init(&c->lock, NULL);
+	e = lock_take(c, dir);
+	if (e < 0) {
+		catalog_close(c);
+		return e;
+	}
+	snprintf(path, sizeof(path), "%s/catalog", dir);
+	snprintf(lock, sizeof(lock), "%s-lock", path);
+	rc = env_open(c, path);
+	if (rc == 0)
+		rc = set_open(c, set);
+	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+	    rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_PANIC) {
+		log_warn("catalog %s is damaged (%s): starting a new one, this "
+			 "run looks at everything",
+			 path, mdb_strerror(rc));
+		env_close(c);
+		unlink(path);
+		unlink(lock);
+		rc = env_open(c, path);
+		if (rc == 0)
+			rc = set_open(c, set);
+	}
+	if (rc) {
+		e = fail(rc, path);
+		catalog_close(c);
+		return e;
+	}
+	*out = c;
+	return 0;
+}
+
+static void pending_free(struct catalog *c)
+{
+	while (c->pending) {
+		struct pending *p = c->pending;
+
+		c->pending = p->next;
+		free(p);
+	}
+	c->pending_bytes = 0;
+}
+
+void catalog_close(struct catalog *c)
+{
+	if (!c)
+		return;
+	pending_free(c);
+	env_close(c);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
+	free(c->seen);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+bool catalog_is_current(const struct catalog *c,
+			const uint8_t head[static CATALOG_HASH_LEN])
+{
+	return c->has_head && !memcmp(c->head, head, CATALOG_HASH_LEN);
+}
+
+/* --- records --- */
+
+struct span catalog_get(struct catalog *c, struct catalog_key key)
+{
+	uint8_t k[CATALOG_KEY_LEN];
+	MDB_val mk = { sizeof(k), k }, val;
+	int rc;
+
+	key_encode(key, k);
+	pthread_mutex_lock(&c->lock);
+	rc = mdb_get(c->read, c->dbi, &mk, &val);
+	pthread_mutex_unlock(&c->lock);
+	if (rc || val.mv_size < 32)
+		return SPAN(NULL, 0);
+	return SPAN(val.mv_data, val.mv_size);
+}
+
+void catalog_done(struct span record)
+{
+	uintptr_t from = (uintptr_t)record.p & ~(uintptr_t)4095;
+	uintptr_t to = ((uintptr_t)record.p + record.len) & ~(uintptr_t)4095;
+
+	if (to > from)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/* lock: held */
+static int write_batch(struct catalog *c, MDB_txn *txn)
+{
+	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key }, val;
+	struct pending *p;
+	int rc = 0;
+
+	if (!c->dirty) {
+		rc = mdb_del(txn, c->dbi, &key, NULL);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+	}
+	for (p = c->pending; rc == 0 && p; p = p->next) {
+		uint8_t k[CATALOG_KEY_LEN];
+
+		key_encode(p->key, k);
+		key = (MDB_val){ sizeof(k), k };
+		val = (MDB_val){ p->len, p->value };
+		rc = mdb_put(txn, c->dbi, &key, &val, 0);
+	}
+	return rc;
+}
+
+/* lock: held */
+static int flush(struct catalog *c)
+{
+	MDB_txn *txn;
+	int e = FAULT("catalog.commit"), rc;
+
+	if (e < 0)
+		return log_fail(e, "commit the catalog");
+	rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	if (rc)
+		return fail(rc, "begin");
+	rc = write_batch(c, txn);
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	if (rc)
+		return fail(rc, "write");
+	c->dirty = true;
+	pending_free(c);
+	return 0;
+}
+
+int catalog_put(struct catalog *c, struct catalog_key key,
+		const uint8_t tree[32], struct span parts)
+{
+	struct pending *p = malloc(sizeof(*p) + 32 + parts.len);
+	int e;
+
+	if (!p)
+		return -ENOMEM;
+	p->key = key;
+	p->len = 32 + parts.len;
+	memcpy(p->value, tree, 32);
+	if (parts.len)
+		memcpy(p->value + 32, parts.p, parts.len);
+	pthread_mutex_lock(&c->lock);
+	p->next = c->pending;
+	c->pending = p;
+	c->pending_bytes += sizeof(*p) + p->len;
+	e = seen_add(c, key);
+	if (e == 0 && c->pending_bytes >= BATCH_BYTES)
+		e = flush(c);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+int catalog_keep(struct catalog *c, struct catalog_key key)
+{
+	int e;
+
+	pthread_mutex_lock(&c->lock);
+	e = seen_add(c, key);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+/* Remove the records of directories that are gone. */
+static int sweep(struct catalog *c, MDB_txn *txn)
+{
+	MDB_cursor *cur;
+	MDB_val key, val;
+	MDB_stat st;
+	int rc = mdb_stat(txn, c->dbi, &st);
+
+	if (rc || st.ms_entries <= c->n_seen)
+		return rc;
+	rc = mdb_cursor_open(txn, c->dbi, &cur);
+	if (rc)
+		return rc;
+	while ((rc = mdb_cursor_get(cur, &key, &val, MDB_NEXT)) == 0) {
+		if (key.mv_size != CATALOG_KEY_LEN ||
+		    seen_has(c, key_hash(key.mv_data)))
+			continue;
+		rc = mdb_cursor_del(cur, 0);
+		if (rc)
+			break;
+	}
+	mdb_cursor_close(cur);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* lock: held */
+static int commit_locked(struct catalog *c, const uint8_t *head)
+{
+	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key };
+	MDB_val val = { CATALOG_HASH_LEN, (void *)(uintptr_t)head };
+	MDB_txn *txn;
+	int rc;
+
+	/* the read transaction pins the pages of the old records */
+	mdb_txn_abort(c->read);
+	c->read = NULL;
+	rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	if (rc)
+		return fail(rc, "begin");
+	rc = write_batch(c, txn);
+	if (rc == 0)
+		rc = sweep(c, txn);
+	if (rc == 0)
+		rc = mdb_put(txn, c->dbi, &key, &val, 0);
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	if (rc)
+		return fail(rc, "commit");
+	pending_free(c);
+	return 0;
+}
+
+int catalog_commit(struct catalog *c, const uint8_t head[static CATALOG_HASH_LEN])
+{
+	int e = FAULT("catalog.commit");
+
+	if (e < 0)
+		return log_fail(e, "commit the catalog");
+	pthread_mutex_lock(&c->lock);
+	e = commit_locked(c, head);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backup.c - the verb backup.
+ *
+ * The passphrase's key derivation takes longer than the scan of a hundred
+ * thousand unchanged files, so the repository is opened by a thread of its
+ * own while the archiver already walks; it waits only when it first has
+ * something to store.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "archive/archiver.h"
+#include "archive/fileslist.h"
+#include "base/log.h"
+#include "compress/compress.h"
+#include "tools/backup_options.h"
+#include "tools/commands.h"
+#include "tools/opened.h"
+#include "tools/output.h"
+#include "tools/passphrase.h"
+#include "version.h"
+
+/* More than this many runs against other writers is not bad luck. */
+#define COMMIT_TRIES 5
+
+struct backup {
+	const struct cli *cli;
+	struct opened o;
+	struct passphrase pass;
+	struct backup_inputs in;
+	struct catalog *catalog;
+	struct writer *writer;
+	struct archiver *archiver;
+	struct timespec began;
+	/* the opening thread */
+	pthread_t opener;
+	bool opener_runs;
+	pthread_mutex_t lock;
+	int open_code;	 /* guarded by lock, valid when opened */
+	bool opened;	 /* guarded by lock */
+	bool warned;
+};
+
+/* --- opening beside the scan --- */
+
+static void *open_thread(void *arg)
+{
+	struct backup *b = arg;
+	struct repo_options opt = {
+		.cache_dir = b->o.cache_dir,
+		.accept_rollback = cli_flag(b->cli, "accept-rollback"),
+	};
+	int e = repo_open(b->o.store, passphrase_span(&b->pass), &opt,
+			  &b->o.repo);
+
+	if (e == -EKEYREJECTED)
+		log_error("wrong passphrase for the repository at %s",
+			  store_location(b->o.store));
+	b->open_code = cli_exit_of(e);
+	return NULL;
+}
+
+/* The repository, opened; waits for it. */
+static int ensure_open(struct backup *b)
+{
+	pthread_mutex_lock(&b->lock);
+	if (!b->opened) {
+		pthread_join(b->opener, NULL);
+		b->opened = true;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return b->open_code;
+}
+
+static struct writer *get_writer(void *arg)
+{
+	struct backup *b = arg;
+	struct writer_options opt = {
+		.level = b->in.level,
+		.dry_run = cli_flag(b->cli, "dry-run"),
+	};
+
+	if (ensure_open(b) != CLI_OK)
+		return NULL;
+	pthread_mutex_lock(&b->lock);
+	if (!b->writer && writer_new(b->o.repo, &opt, &b->writer) < 0)
+		b->writer = NULL;
+	pthread_mutex_unlock(&b->lock);
+	return b->writer;
+}
+
+/* --- telling --- */
+
+static void on_error(void *arg, const char *path, int err, const char *during)
+{
+	struct backup *b = arg;
+
+	(void)b;
+	output_item(LOG_LEVEL_ERROR, during, SPAN(path, strlen(path)), err);
+}
+
+static void on_item(void *arg, const char *path, enum archive_action what,
+		    uint64_t size)
+{
+	static const char *const words[] = { "new", "changed", "metadata",
+					     "unchanged", "excluded" };
+	CLEANUP_FREE char *name = NULL;
+	struct output_line line;
+
+	(void)arg;
+	if (what == ARCHIVE_UNCHANGED && output_verbosity() < 2)
+		return;
+	if (output_is_json()) {
+		output_begin(&line, "verbose_status");
+		json_str(&line.json, "action", words[what]);
+		json_name(&line.json, "item", SPAN(path, strlen(path)));
+		json_u64(&line.json, "size", size);
+		output_end(&line);
+		return;
+	}
+	name = output_name(SPAN(path, strlen(path)));
+	output_note("%-9s %s\n", words[what], name ? name : "?");
+}
+
+static void sample(void *arg, struct progress_sample *out)
+{
+	struct backup *b = arg;
+	struct archive_progress p;
+
+	archiver_progress(b->archiver, &p);
+	out->files_done = p.files;
+	out->bytes_done = p.bytes;
+	out->errors = p.errors;
+	if (cli_interrupted())
+		archiver_stop(b->archiver);
+}
+
+/* --- the run --- */
+
+/* Where the repository and the cache lie: never backed up into themselves. */
+static void add_skip(struct backup *b, const char *path)
+{
+	struct archive_skip *s = &b->in.skips[b->in.n_skips];
+	struct statx st;
+
+	if (!path || b->in.n_skips == ARRAY_LEN(b->in.skips) ||
+	    statx(AT_FDCWD, path, 0, STATX_INO, &st) < 0)
+		return;
+	s->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	s->ino = st.stx_ino;
+	b->in.n_skips++;
+}
+
+/* What tells this set of sources from others: host and absolute paths. */
+static void set_id(const struct backup *b, uint8_t id[SHA256_LEN])
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(SIZE_MAX);
+	uint32_t n, i;
+	char **paths = archiver_paths(b->archiver, &n);
+	int e = buf_append(&text, b->in.host, strlen(b->in.host) + 1);
+
+	for (i = 0; e == 0 && i < n; i++)
+		e = buf_append(&text, paths[i], strlen(paths[i]) + 1);
+	sha256_once(SPAN_OF(&text), id);
+}
+
+/* The newest head's hash, without keys: is it the one the catalog knows? */
+static bool newest_head_is(struct backup *b)
+{
+	CLEANUP_BUF struct buf object = BUF_INIT(HEAD_MAX);
+	uint8_t hash[SHA256_LEN];
+	char name[HEAD_NAME_LEN + 1] = "";
+
+	if (repo_newest_head(b->o.store, name) < 0 ||
+	    store_get(b->o.store, STORE_HEAD, name, &object) < 0)
+		return false;
+	sha256_once(SPAN_OF(&object), hash);
+	return catalog_is_current(b->catalog, hash);
+}
+
+static int open_catalog(struct backup *b)
+{
+	CLEANUP_FREE char *dir = NULL;
+	uint8_t id[SHA256_LEN];
+	int e;
+
+	if (b->in.stream_fd >= 0 || !b->o.cache_dir)
+		return 0;
+	e = repo_state_path(b->o.cache_dir, &b->o.config, &dir);
+	if (e < 0 || (e = backup_state_dir(dir)) < 0) {
+		log_warn("cannot use cache %s (%s): everything is read anew",
+			 dir ? dir : b->o.cache_dir, log_strerror(e));
+		return e == -ENOMEM ? e : 0;
+	}
+	add_skip(b, dir);
+	set_id(b, id);
+	e = catalog_open(dir, SPAN(id, sizeof(id)), &b->catalog);
+	if (e == -EBUSY)
+		return e;
+	if (e < 0) {
+		log_warn("going on without a catalog: everything is read anew");
+		return 0;
+	}
+	archiver_use_catalog(b->archiver, b->catalog, newest_head_is(b));
+	return 0;
+}
+
+/* The last snapshot of this host and these paths, if there is one. */
+static int find_parent(struct backup *b, struct snapshot *parent)
+{
+	const struct head *h = repo_head(b->o.repo);
+	uint32_t i, k, n;
+	char **paths = archiver_paths(b->archiver, &n);
+
+	for (i = h->snapshots.count; i-- > 0;) {
+		int e = repo_load_snapshot(b->o.repo, h->snapshots.ids[i],
+					   parent);
+
+		if (e < 0)
+			return e;
+		for (k = 0; k < n && k < parent->n_paths; k++)
+			if (strcmp(paths[k], parent->paths[k]) != 0)
+				break;
+		if (k == n && k == parent->n_paths &&
+		    !strcmp(parent->host, b->in.host))
+			return 1;
+		snapshot_release(parent);
+	}
+	return 0;
+}
+
+static uint64_t elapsed_ns(const struct backup *b)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)(t.tv_sec - b->began.tv_sec) * 1000000000u +
+	       (uint64_t)t.tv_nsec - (uint64_t)b->began.tv_nsec;
+}
+
+static void fill_stats(const struct backup *b, struct snapshot_stats *s)
+{
+	struct archive_progress p;
+
+	archiver_progress(b->archiver, &p);
+	*s = (struct snapshot_stats){
+		.files = p.files,
+		.dirs = p.dirs,
+		.others = p.others,
+		.bytes = p.bytes,
+		.files_new = p.files_new,
+		.files_changed = p.files_changed,
+		.files_unchanged = p.files_unchanged,
+		.bytes_read = p.bytes_read,
+		.duration_ns = elapsed_ns(b),
+		.errors = p.errors,
+	};
+}
+
+static void report(const struct backup *b, const struct snapshot *s,
+		   bool skipped)
+{
+	char id[HEX_LEN(OBJECT_ID_LEN)], size[16], read[16], stored[16],
+		took[24];
+	const struct snapshot_stats *st = &s->stats;
+	const struct head *h = repo_head(b->o.repo);
+	struct writer_stats ws = { 0 };
+	struct output_line line;
+
+	if (b->writer)
+		writer_get_stats(b->writer, &ws);
+	hex_encode(id, s->id, OBJECT_ID_LEN);
+	output_note("files:   %llu new, %llu changed, %llu unchanged; "
+		    "%llu directories\n",
+		    (unsigned long long)st->files_new,
+		    (unsigned long long)st->files_changed,
+		    (unsigned long long)st->files_unchanged,
+		    (unsigned long long)st->dirs);
+	output_note("content: %s, read %s, stored %s, by scan, in %s\n",
+		    output_size(size, st->bytes),
+		    output_size(read, st->bytes_read),
+		    output_size(stored, ws.bytes_stored),
+		    output_elapsed(took, (double)st->duration_ns / 1e9));
+	if (skipped)
+		output_note("nothing changed: no snapshot\n");
+	else if (cli_flag(b->cli, "dry-run"))
+		output_note("dry run: nothing was stored\n");
+	else
+		output_note("snapshot %.8s saved (head %llu)\n", id,
+			    (unsigned long long)h->counter);
+	if (!output_is_json())
+		return;
+	output_begin(&line, "summary");
+	json_bool(&line.json, "dry_run", cli_flag(b->cli, "dry-run"));
+	json_u64(&line.json, "files_new", st->files_new);
+	json_u64(&line.json, "files_changed", st->files_changed);
+	json_u64(&line.json, "files_unmodified", st->files_unchanged);
+	json_u64(&line.json, "dirs", st->dirs);
+	json_u64(&line.json, "others", st->others);
+	json_u64(&line.json, "total_files_processed", st->files);
+	json_u64(&line.json, "total_bytes_processed", st->bytes);
+	json_u64(&line.json, "bytes_read", st->bytes_read);
+	json_u64(&line.json, "data_added", ws.bytes_new);
+	json_u64(&line.json, "data_added_packed", ws.bytes_stored);
+	json_u64(&line.json, "chunks_new", ws.chunks_new);
+	json_u64(&line.json, "errors", st->errors);
+	json_double(&line.json, "total_duration",
+		    (double)st->duration_ns / 1e9);
+	json_str(&line.json, "change_source", "scan");
+	json_u64(&line.json, "head", h->counter);
+	if (!skipped && !cli_flag(b->cli, "dry-run"))
+		json_str(&line.json, "snapshot_id", id);
+	output_end(&line);
+}
+
+static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
+		  bool *lost)
+{
+	struct snapshot s = { .time_ns = (uint64_t)b->in.time_ns }, parent = {};
+	char user[129];
+	uint32_t n;
+	int e = ensure_open(b) == CLI_OK ? 0 : -ECANCELED, have;
+
+	if (e < 0)
+		return e;
+	have = find_parent(b, &parent);
+	if (have < 0)
+		return have;
+	memcpy(s.tree, tree, CHUNK_ID_LEN);
+	s.has_parent = have;
+	memcpy(s.parent, parent.id, OBJECT_ID_LEN);
+	fill_stats(b, &s.stats);
+	s.partial = s.stats.errors > 0;
+	s.host = b->in.host;
+	s.user = (char *)opened_label(user);
+	s.program = (char *)"tidemark " TIDEMARK_VERSION;
+	s.paths = archiver_paths(b->archiver, &n);
+	s.n_paths = n;
+	s.tags = b->in.tags;
+	s.n_tags = b->in.n_tags;
+	if (have && cli_flag(b->cli, "skip-if-unchanged") &&
+	    !memcmp(parent.tree, tree, CHUNK_ID_LEN)) {
+		report(b, &s, true);
+	} else if (cli_flag(b->cli, "dry-run")) {
+		report(b, &s, false);
+	} else {
+		e = get_writer(b) ? writer_commit(b->writer, &s, lost) :
+				    -ECANCELED;
+		if (e == 0 && !*lost && b->catalog)
+			(void)!catalog_commit(b->catalog,
+					      repo_head(b->o.repo)->hash);
+		if (e == 0 && !*lost)
+			report(b, &s, false);
+	}
+	snapshot_release(&parent);
+	return e;
+}
+
+/* One walk and one try to commit. */
+static int run_once(struct backup *b, const struct archiver_options *opt,
+		    bool *lost)
+{
+	uint8_t tree[CHUNK_ID_LEN];
+	struct progress *progress;
+	int e;
+
+	*lost = false;
+	e = archiver_new(opt, &b->archiver);
+	if (e < 0)
+		return e;
+	e = open_catalog(b);
+	if (e < 0)
+		return e;
+	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
+	progress = progress_start(sample, b);
+	e = archiver_run(b->archiver, tree);
+	progress_stop(progress);
+	if (e == 0 && cli_interrupted())
+		e = -EINTR;
+	if (e == 0 && b->in.command)
+		e = backup_command_end(&b->in);
+	return e < 0 ? e : finish(b, tree, lost);
+}
+
+static void drop_run(struct backup *b)
+{
+	archiver_free(b->archiver);
+	b->archiver = NULL;
+	writer_free(b->writer);
+	b->writer = NULL;
+	catalog_close(b->catalog);
+	b->catalog = NULL;
+}
+
+static int run(struct backup *b)
+{
+	struct archiver_options opt = {
+		.paths = (const char *const *)b->in.list.paths,
+		.n_paths = b->in.list.count,
+		.filter = b->in.filter,
+		.one_file_system = cli_flag(b->cli, "one-file-system"),
+		.reread = cli_flag(b->cli, "force"),
+		.ignore_inode = cli_flag(b->cli, "ignore-inode"),
+		.strict_ctime = cli_flag(b->cli, "strict-ctime"),
+		.threads = (unsigned int)cli_u64(b->cli, "read-concurrency", 0),
+		.source = &change_scan,
+		.stream_fd = b->in.stream_fd,
+		.stream_name = b->in.stream_name,
+		.on_error = on_error,
+		.on_item = output_verbosity() ? on_item : NULL,
+		.writer = get_writer,
+		.arg = b,
+	};
+	bool lost = false;
+	int e, tries;
+
+	for (tries = 0; tries < COMMIT_TRIES; tries++) {
+		e = run_once(b, &opt, &lost);
+		if (e < 0 || !lost)
+			return e;
+		if (b->in.stream_fd >= 0)
+			break;
+		log_info("the repository was pruned meanwhile: looking at the "
+			 "sources again");
+		drop_run(b);
+		b->in.n_skips = 1;
+	}
+	log_error("the repository was changed by others %d times while this "
+		  "backup ran: try again later",
+		  tries + 1);
+	return -EBUSY;
+}
+
+static int code_of(struct backup *b, int e)
+{
+	struct archive_progress p = { 0 };
+
+	if (b->opened && b->open_code != CLI_OK)
+		return b->open_code;
+	if (e == -ECANCELED && cli_interrupted())
+		e = -EINTR;
+	if (e < 0)
+		return e == -ECANCELED ? CLI_FATAL : cli_exit_of(e);
+	if (b->archiver)
+		archiver_progress(b->archiver, &p);
+	return p.errors ? CLI_PARTIAL : CLI_OK;
+}
+
+int cmd_backup(struct cli *cli)
+{
+	struct backup b = { .cli = cli, .o = OPENED_INIT,
+			    .pass = PASSPHRASE_INIT };
+	int code, e;
+
+	clock_gettime(CLOCK_MONOTONIC, &b.began);
+	pthread_mutex_init(&b.lock, NULL);
+	b.in.stream_fd = -1;
+	code = opened_store(cli, &b.o);
+	if (code == CLI_OK)
+		code = cli_exit_of(passphrase_get(cli, &b.pass));
+	if (code == CLI_OK)
+		code = cli_exit_of(backup_inputs_init(&b.in, cli));
+	if (code == CLI_OK) {
+		add_skip(&b, store_location(b.o.store));
+		e = -pthread_create(&b.opener, NULL, open_thread, &b);
+		b.opener_runs = e == 0;
+		if (e == 0)
+			e = run(&b);
+		if (b.opener_runs)
+			ensure_open(&b);
+		code = code_of(&b, e);
+	}
+	drop_run(&b);
+	opened_close(&b.o);
+	passphrase_release(&b.pass);
+	backup_inputs_release(&b.in);
+	pthread_mutex_destroy(&b.lock);
+	return code;
+}

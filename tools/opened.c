@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * opened.c - from --repo and a passphrase to an open repository.
+ */
+#include "tools/opened.h"
+
+#include <errno.h>
+#include <pwd.h>
+
+#include "base/log.h"
+#include "tools/passphrase.h"
+
+static int no_repository(const char *where, const char *why)
+{
+	log_error("there is no repository at %s%s: make one with tidemark "
+		  "init",
+		  where, why);
+	return CLI_NO_REPOSITORY;
+}
+
+static int limited(const struct cli *cli, struct opened *o)
+{
+	uint64_t rate = cli_u64(cli, "limit-rate", 0);
+
+	return rate ? store_open_limit(o->store, rate, &o->store) : 0;
+}
+
+int opened_store(const struct cli *cli, struct opened *o)
+{
+	const char *where = cli_str(cli, "repo");
+	int e;
+
+	if (!where) {
+		log_error("no repository is given: say --repo DIR or set "
+			  "TIDEMARK_REPOSITORY");
+		return CLI_NO_REPOSITORY;
+	}
+	e = store_open_dir(where, &o->store);
+	if (e == -ENOENT)
+		return no_repository(where, "");
+	if (e == 0)
+		e = limited(cli, o);
+	if (e < 0)
+		return cli_exit_of(e);
+	e = repo_probe(o->store, &o->config, &o->config_bytes);
+	if (e == -ENOENT)
+		return no_repository(where, " (it has no config)");
+	if (e == -ENOMSG)
+		return no_repository(where, " (its config is not tidemark's)");
+	if (e == 0)
+		e = cli_cache_dir(cli, &o->cache_dir);
+	return cli_exit_of(e);
+}
+
+static int open_with(const struct cli *cli, struct opened *o,
+		     struct span pass)
+{
+	struct repo_options opt = {
+		.cache_dir = o->cache_dir,
+		.accept_rollback = cli_flag(cli, "accept-rollback"),
+	};
+	int e = repo_open(o->store, pass, &opt, &o->repo);
+
+	if (e == -EKEYREJECTED)
+		log_error("wrong passphrase for the repository at %s",
+			  store_location(o->store));
+	if (e == 0)
+		e = repo_reader_new(o->repo, &o->reader);
+	return cli_exit_of(e);
+}
+
+int opened_repo(const struct cli *cli, struct opened *o)
+{
+	CLEANUP_PASSPHRASE struct passphrase pass = PASSPHRASE_INIT;
+	int code = o->store ? CLI_OK : opened_store(cli, o);
+
+	if (code == CLI_OK)
+		code = cli_exit_of(passphrase_get(cli, &pass));
+	if (code == CLI_OK)
+		code = open_with(cli, o, passphrase_span(&pass));
+	return code;
+}
+
+void opened_close(struct opened *o)
+{
+	repo_reader_free(o->reader);
+	repo_free(o->repo);
+	store_free(o->store);
+	free(o->cache_dir);
+	buf_release(&o->config_bytes);
+	*o = OPENED_INIT;
+}
+
+const char *opened_host(char out[static 256])
+{
+	if (gethostname(out, 256) < 0)
+		snprintf(out, 256, "localhost");
+	out[255] = '\0';
+	return out;
+}
+
+const char *opened_label(char out[static 129])
+{
+	const struct passwd *pw = getpwuid(getuid());
+	char host[256];
+
+	snprintf(out, 129, "%.60s@%.60s", pw ? pw->pw_name : "?",
+		 opened_host(host));
+	return out;
+}
