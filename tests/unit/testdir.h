@@ -23,7 +23,8 @@
 
 static unsigned int warnings;
 
-static void count_warnings(enum log_level level, const char *line, void *arg)
+static inline void count_warnings(enum log_level level, const char *line,
+				  void *arg)
 {
 	(void)line;
 	(void)arg;
@@ -33,7 +34,7 @@ static void count_warnings(enum log_level level, const char *line, void *arg)
 static char dir[64];
 static int dirfd_;
 
-static int make_dir(void **state)
+static inline int make_dir(void **state)
 {
 	(void)state;
 	strcpy(dir, "/tmp/test_filter.XXXXXX");
@@ -45,7 +46,7 @@ static int make_dir(void **state)
 	return dirfd_ < 0 ? -1 : 0;
 }
 
-static int remove_dir(void **state)
+static inline int remove_dir(void **state)
 {
 	char cmd[128];
 
@@ -56,7 +57,7 @@ static int remove_dir(void **state)
 	return system(cmd);
 }
 
-static void put_bytes(const char *name, const char *text, size_t len)
+static inline void put_bytes(const char *name, const char *text, size_t len)
 {
 	int fd = openat(dirfd_, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
@@ -65,12 +66,12 @@ static void put_bytes(const char *name, const char *text, size_t len)
 	close(fd);
 }
 
-static void put_file(const char *name, const char *text)
+static inline void put_file(const char *name, const char *text)
 {
 	put_bytes(name, text, strlen(text));
 }
 
-static const char *in_dir(const char *name)
+static inline const char *in_dir(const char *name)
 {
 	static char path[256];
 
