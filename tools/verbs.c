@@ -65,6 +65,10 @@ const struct cli_opt cli_global_opts[] = {
 	OPT(SIZE, "limit-rate", 0, "SIZE",
 	    "at most this many bytes a second to and from the repository", G,
 	    .aka = "limit-upload limit-download upload-ratelimit"),
+	FLAG("accept-rollback", 0,
+	    "go on although the repository is older than seen before", G,
+	    .detail = "For a repository that was put back from a copy on "
+		      "purpose."),
 	FLAG("json", 0, "print JSON lines, for scripts", G,
 	    .aka = "log-json"),
 	FLAG("quiet", 'q', "no progress and no summary", G,
