@@ -4,9 +4,14 @@
  *
  * The head's name is created once, so of two writers one must look at what
  * the other did. If the other only added, this session's references still
- * hold and it commits on top. If tables that this session looked chunks up
- * in are gone, prune has run: some of those chunks may be gone too, and the
- * session is lost (docs/commit.pml has the proof of this order).
+ * hold and it commits on top. Otherwise prune has run. The session is lost if
+ *
+ *   - a table went away that it may have found a chunk in, and one of that
+ *     table's chunks is in no table now. (That all of them are is enough: a
+ *     head's index lists a tree only together with all that it refers to.)
+ *   - one of its own objects, adopted packs included, was doomed since.
+ *
+ * docs/commit.pml has the proof of this order. Nothing of it needs a lease.
  */
 #include <errno.h>
 
@@ -51,19 +56,59 @@ static int store_snapshot(struct writer *w, struct snapshot *s)
 			 SPAN_OF(&object));
 }
 
-/* Does everything that this session relied on still hold under the head? */
-static bool still_valid(const struct writer *w)
+static bool dooms(const struct head *h, const struct idlist *ids)
 {
-	const struct head *h = &w->repo->head;
 	uint32_t i;
 
-	for (i = 0; i < w->base_indexes.count; i++)
-		if (!idlist_has(&h->indexes, w->base_indexes.ids[i]))
-			return false;
-	for (i = 0; i < w->added.count; i++)
-		if (idlist_has(&h->doomed, w->added.ids[i]))
-			return false;
-	return true;
+	for (i = 0; i < ids->count; i++)
+		if (idlist_has(&h->doomed, ids->ids[i]))
+			return true;
+	return false;
+}
+
+static bool dooms_us(const struct writer *w, const struct snapshot *s,
+		     const struct head *h)
+{
+	return dooms(h, &w->added) || dooms(h, &w->indexes) ||
+	       idlist_has(&h->doomed, s->id);
+}
+
+/*
+ * Has one of the heads since this session began doomed an object of its own?
+ * The newest alone does not tell: an object leaves the list when it is gone.
+ * A head that was removed meanwhile leaves us in doubt, which is a yes.
+ * Returns 1, 0 or an error.
+ */
+static int is_doomed(struct writer *w, const struct snapshot *s)
+{
+	const struct head *now = &w->repo->head;
+
+	while (w->seen_head + 1 < now->counter) {
+		struct head h;
+		bool hit;
+		int e = repo_load_head(w->repo, w->seen_head + 1, &h);
+
+		if (e < 0)
+			return e == -ENOENT ? 1 : e;
+		hit = dooms_us(w, s, &h);
+		head_release(&h);
+		if (hit)
+			return 1;
+		w->seen_head++;
+	}
+	return dooms_us(w, s, now);
+}
+
+/* Does everything that this session relied on still hold under the head?
+ * Returns 1, 0 or an error. */
+static int still_valid(struct writer *w, const struct snapshot *s)
+{
+	int e;
+
+	if (w->repo->losses != w->base_losses)
+		return 0;
+	e = is_doomed(w, s);
+	return e < 0 ? e : !e;
 }
 
 static int next_head(const struct writer *w, const struct snapshot *s,
@@ -84,9 +129,10 @@ static int commit_head(struct writer *w, const struct snapshot *s, bool *lost)
 	for (;;) {
 		struct head next = { 0 };
 
-		*lost = !still_valid(w);
-		if (*lost)
-			return 0;
+		e = still_valid(w, s);
+		*lost = e == 0;
+		if (e <= 0)
+			return e;
 		e = next_head(w, s, &next);
 		if (e == 0)
 			e = repo_commit(w->repo, &next);

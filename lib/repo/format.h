@@ -32,8 +32,8 @@ enum object_type {
 /* What a chunk is; each kind has its own id key. */
 enum chunk_kind { CHUNK_DATA = 0, CHUNK_TREE = 1, CHUNK_MAP = 2, CHUNK_KINDS };
 
-#define CHUNK_MAX (8u << 20)	    /* bytes of one chunk */
-#define FRAME_RAW_MAX (16u << 20)   /* decoded bytes of one frame */
+#define CHUNK_MAX (8u << 20)	  /* bytes of one chunk */
+#define FRAME_RAW_MAX (16u << 20) /* decoded bytes of one frame */
 #define FRAME_SEALED_MAX (17u << 20)
 #define FRAME_CHUNKS_MAX (1u << 20)
 #define PACK_MAX (1ull << 32)
@@ -44,7 +44,7 @@ enum chunk_kind { CHUNK_DATA = 0, CHUNK_TREE = 1, CHUNK_MAP = 2, CHUNK_KINDS };
 #define HEAD_MAX (256u << 20)
 #define CONFIG_MAX 4096
 #define KEY_SLOT_MAX 8192
-#define NAME_BYTES_MAX 255	/* of one directory entry */
+#define NAME_BYTES_MAX 255 /* of one directory entry */
 #define SYMLINK_BYTES_MAX 65535
 #define XATTRS_BYTES_MAX (4u << 20) /* of one inode, encoded */
 #define MAP_DEPTH_MAX 4
@@ -54,6 +54,7 @@ enum chunk_kind { CHUNK_DATA = 0, CHUNK_TREE = 1, CHUNK_MAP = 2, CHUNK_KINDS };
 #define PACK_SIZE_MIN (24u << 20)
 #define PACK_SIZE_TARGET (32u << 20)
 #define INDEX_CHUNKS_TARGET (256u << 10)
+#define HEADS_KEPT 256u /* prune removes older ones */
 #define CDC_MIN (512u << 10)
 #define CDC_AVG (1024u << 10)
 #define CDC_MAX (4096u << 10)

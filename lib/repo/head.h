@@ -6,8 +6,9 @@
  * live, and carries the hash of head N-1. Its name is its counter, and the
  * store creates names only once, so storing head N+1 is the one commit of
  * the repository: of two writers, one gets -EEXIST, looks at what the other
- * did, and tries again. `doomed` lists packs that prune has condemned: they
- * may vanish at any time and nobody may refer to them again.
+ * did, and tries again. `doomed` lists objects (packs, indexes, snapshots)
+ * that prune has condemned: they may vanish at any time and nobody may refer
+ * to them again. Prune removes nothing that is not on a stored head's list.
  *
  * Errors:  -EUCLEAN, -EBADMSG, -EPROTONOSUPPORT as seal.h. Not logged.
  * Memory:  structs own their arrays and strings; X_release() frees them.
@@ -33,9 +34,9 @@ bool idlist_has(const struct idlist *l, const uint8_t id[OBJECT_ID_LEN]);
 void idlist_remove(struct idlist *l, const uint8_t id[OBJECT_ID_LEN]);
 
 struct head {
-	uint64_t counter; /* from 1 */
+	uint64_t counter;	     /* from 1 */
 	uint8_t prev[OBJECT_ID_LEN]; /* SHA-256 of head counter-1, or zeros */
-	uint64_t time_ns; /* the writer's clock, for display */
+	uint64_t time_ns;	     /* the writer's clock, for display */
 	struct idlist snapshots, indexes, doomed;
 	uint8_t hash[OBJECT_ID_LEN]; /* SHA-256 of this head's object */
 };

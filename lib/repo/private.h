@@ -20,21 +20,26 @@ struct repo {
 	struct buf config_bytes;
 	struct keyring *ring; /* secret_alloc() */
 	char slot[STORE_NAME_MAX + 1];
-	char *state_dir;      /* NULL: none */
+	char *state_dir;       /* NULL: none */
 	uint8_t cache_key[32]; /* MACs of cached tables */
 
 	pthread_rwlock_t lock;
-	struct head head;    /* guarded by lock */
-	struct index index;  /* guarded by lock */
-	bool index_loaded;   /* guarded by lock */
+	struct head head;     /* guarded by lock */
+	struct index index;   /* guarded by lock */
+	bool index_loaded;    /* guarded by lock */
+	unsigned int relying; /* guarded by lock: sessions that look up here */
+	/* guarded by lock: tables that went away while a session relied on
+	 * them and whose chunks are not all listed by the tables since */
+	uint64_t losses;
 
 	struct frame_cache *frames;
 };
 
 /* Fetch all tables of the head that are not there yet. lock: held, write. */
 MUST_CHECK int tables_load(struct repo *r);
-/* Drop the tables that the head no longer names. lock: held, write. */
-void tables_drop_stale(struct repo *r);
+/* Make the tables those of the head, and note what was lost by that. lock:
+ * held, write. */
+MUST_CHECK int tables_follow(struct repo *r);
 
 MUST_CHECK int frame_cache_new(struct frame_cache **out);
 void frame_cache_free(struct frame_cache *c);

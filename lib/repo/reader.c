@@ -21,7 +21,8 @@ struct cached_frame {
 	uint8_t pack[OBJECT_ID_LEN];
 	uint32_t number;
 	unsigned int pins;
-	bool ready, failed;
+	bool ready;
+	int failed;	/* the error of who loaded it */
 	uint64_t stamp; /* of the last use */
 	struct buf raw;
 };
@@ -150,9 +151,8 @@ static int sealer_for(struct repo_reader *rr, const struct index_pack *pack,
 }
 
 static int frame_decode(struct repo_reader *rr, const struct index_frame *frame,
-			struct buf *out)
+			struct span coded, struct buf *out)
 {
-	size_t len = rr->sealed.len - AEAD_TAG_LEN;
 	int e;
 
 	out->len = 0;
@@ -160,10 +160,10 @@ static int frame_decode(struct repo_reader *rr, const struct index_frame *frame,
 	if (e < 0)
 		return e;
 	if (frame->compressed) {
-		e = decompress_frame(rr->decompressor, SPAN(rr->sealed.p, len),
-				     out->p, frame->raw_len);
-	} else if (len == frame->raw_len) {
-		memcpy(out->p, rr->sealed.p, len);
+		e = decompress_frame(rr->decompressor, coded, out->p,
+				     frame->raw_len);
+	} else if (coded.len == frame->raw_len) {
+		memcpy(out->p, coded.p, coded.len);
 	} else {
 		e = -EUCLEAN;
 	}
@@ -172,36 +172,56 @@ static int frame_decode(struct repo_reader *rr, const struct index_frame *frame,
 	return e;
 }
 
-int repo_frame_read(struct repo_reader *rr, const struct index_pack *pack,
-		    const struct index_frame *frame, struct buf *out)
+int repo_frame_open(struct repo_reader *rr, const struct index_pack *pack,
+		    const struct index_frame *frame, struct buf *sealed,
+		    struct buf *out)
 {
 	char name[HEX_LEN(OBJECT_ID_LEN)];
 	struct sealer *sealer = NULL;
 	int e;
 
 	hex_encode(name, pack->id, OBJECT_ID_LEN);
-	if (frame->sealed_len < AEAD_TAG_LEN)
+	if (sealed->len < AEAD_TAG_LEN)
 		return log_fail(-EUCLEAN, "pack %s frame %u", name,
 				frame->number);
 	e = sealer_for(rr, pack, name, &sealer);
 	if (e < 0)
 		return e;
-	rr->sealed.len = 0;
-	e = buf_reserve(&rr->sealed, frame->sealed_len);
-	if (e < 0)
-		return e;
-	e = store_get_range(rr->repo->store, STORE_PACK, name, frame->offset,
-			    rr->sealed.p, frame->sealed_len);
-	if (e < 0)
-		return e;
-	rr->sealed.len = frame->sealed_len;
-	e = seal_open_piece(sealer, SEAL_FRAME, frame->number,
-			    SPAN_OF(&rr->sealed), rr->sealed.p);
+	e = seal_open_piece(sealer, SEAL_FRAME, frame->number, SPAN_OF(sealed),
+			    sealed->p);
 	if (e == 0)
-		e = frame_decode(rr, frame, out);
+		e = frame_decode(rr, frame,
+				 SPAN(sealed->p, sealed->len - AEAD_TAG_LEN),
+				 out);
 	if (e < 0)
 		return log_fail(e, "pack %s frame %u", name, frame->number);
 	return 0;
+}
+
+int repo_frame_sealed(struct repo_reader *rr, const struct index_pack *pack,
+		      const struct index_frame *frame, struct buf *sealed)
+{
+	char name[HEX_LEN(OBJECT_ID_LEN)];
+	int e;
+
+	sealed->len = 0;
+	e = buf_reserve(sealed, frame->sealed_len);
+	if (e < 0)
+		return e;
+	e = store_get_range(rr->repo->store, STORE_PACK,
+			    hex_encode(name, pack->id, OBJECT_ID_LEN),
+			    frame->offset, sealed->p, frame->sealed_len);
+	if (e == 0)
+		sealed->len = frame->sealed_len;
+	return e;
+}
+
+int repo_frame_read(struct repo_reader *rr, const struct index_pack *pack,
+		    const struct index_frame *frame, struct buf *out)
+{
+	int e = repo_frame_sealed(rr, pack, frame, &rr->sealed);
+
+	return e < 0 ? e : repo_frame_open(rr, pack, frame, &rr->sealed, out);
 }
 
 /* --- the cache --- */
@@ -298,8 +318,8 @@ static int frame_get(struct repo_reader *rr, const struct chunk_loc *loc,
 {
 	struct frame_cache *c = rr->repo->frames;
 	struct cached_frame *f;
-	bool load, failed;
-	int e;
+	int e, failed;
+	bool load;
 
 	pthread_mutex_lock(&c->lock);
 	while (!(f = cache_claim(c, loc, &load)))
@@ -312,14 +332,14 @@ static int frame_get(struct repo_reader *rr, const struct chunk_loc *loc,
 		*out = f;
 		return 0;
 	}
-	if (!load) { /* whoever loaded it failed and said why */
+	if (!load) { /* whoever loaded it said why */
 		unpin(c, f);
-		return -EIO;
+		return failed;
 	}
 	e = repo_frame_read(rr, &loc->pack, &loc->frame, &f->raw);
 	pthread_mutex_lock(&c->lock);
 	f->ready = e == 0;
-	f->failed = e < 0;
+	f->failed = e;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	if (e < 0)
@@ -331,31 +351,37 @@ static int frame_get(struct repo_reader *rr, const struct chunk_loc *loc,
 
 /* --- chunks --- */
 
-static int chunk_try(struct repo_reader *rr, enum chunk_kind kind,
-		     const uint8_t id[CHUNK_ID_LEN], struct chunk_ref *out)
+int repo_chunk_get_at(struct repo_reader *rr, enum chunk_kind kind,
+		      const struct chunk_loc *loc, struct chunk_ref *out)
 {
 	char name[HEX_LEN(CHUNK_ID_LEN)];
 	uint8_t have[CHUNK_ID_LEN];
-	struct chunk_loc loc;
 	struct cached_frame *f;
 	struct span data;
-	int e;
+	int e = frame_get(rr, loc, &f);
 
-	if (!repo_find(rr->repo, id, &loc))
-		return -ENOENT;
-	e = frame_get(rr, &loc, &f);
 	if (e < 0)
 		return e;
-	data = SPAN(f->raw.p + loc.chunk.offset, loc.chunk.len);
+	data = SPAN(f->raw.p + loc->chunk.offset, loc->chunk.len);
 	chunk_ids_of(&rr->ids, kind, data, have);
-	if (memcmp(have, id, CHUNK_ID_LEN) != 0) {
+	if (memcmp(have, loc->chunk.id, CHUNK_ID_LEN) != 0) {
 		unpin(rr->repo->frames, f);
 		return log_fail(-EBADMSG, "chunk %.16s in its pack",
-				hex_encode(name, id, CHUNK_ID_LEN));
+				hex_encode(name, loc->chunk.id, CHUNK_ID_LEN));
 	}
 	out->data = data;
 	out->frame = f;
 	return 0;
+}
+
+static int chunk_try(struct repo_reader *rr, enum chunk_kind kind,
+		     const uint8_t id[CHUNK_ID_LEN], struct chunk_ref *out)
+{
+	struct chunk_loc loc;
+
+	if (!repo_find(rr->repo, id, &loc))
+		return -ENOENT;
+	return repo_chunk_get_at(rr, kind, &loc, out);
 }
 
 int repo_chunk_get(struct repo_reader *rr, enum chunk_kind kind,
@@ -364,8 +390,9 @@ int repo_chunk_get(struct repo_reader *rr, enum chunk_kind kind,
 	char name[HEX_LEN(CHUNK_ID_LEN)];
 	int e = chunk_try(rr, kind, id, out);
 
-	/* prune may have moved it since the head was read */
-	if (e == -ENOENT && repo_refresh(rr->repo) > 0)
+	/* prune may have moved it since the head was read; another reader may
+	 * have seen that first, so the head need not be a newer one now */
+	if (e == -ENOENT && repo_refresh(rr->repo) >= 0)
 		e = chunk_try(rr, kind, id, out);
 	if (e == -ENOENT)
 		return log_fail(e, "chunk %.16s",

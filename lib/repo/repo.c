@@ -255,8 +255,8 @@ static int repo_alloc(struct store *s, struct repo **out)
 	return 0;
 }
 
-int repo_open(struct store *s, struct span pass,
-	      const struct repo_options *opt, struct repo **out)
+int repo_open(struct store *s, struct span pass, const struct repo_options *opt,
+	      struct repo **out)
 {
 	struct repo *r = NULL;
 	int e = repo_alloc(s, &r);
@@ -337,8 +337,8 @@ int repo_init(struct store *s, struct span pass, enum kdf_id kdf,
 	random_bytes(r->ring->master[0], AEAD_KEY_LEN);
 	e = config_encode(&r->config, &r->config_bytes);
 	if (e == 0)
-		e = key_slot_seal(r->ring, SPAN_OF(&r->config_bytes), pass,
-				  kdf, label, &slot);
+		e = key_slot_seal(r->ring, SPAN_OF(&r->config_bytes), pass, kdf,
+				  label, &slot);
 	if (e == 0) {
 		sha256_once(SPAN_OF(&slot), hash);
 		hex_encode(name, hash, sizeof(hash));
@@ -357,60 +357,141 @@ int repo_init(struct store *s, struct span pass, enum kdf_id kdf,
 
 /* --- change --- */
 
+static int went_back(const struct repo *r, const struct head *h)
+{
+	if (h->counter == r->head.counter &&
+	    !memcmp(h->hash, r->head.hash, OBJECT_ID_LEN))
+		return 0;
+	log_error("the repository's head went back from %llu to %llu while it "
+		  "was in use",
+		  (unsigned long long)r->head.counter,
+		  (unsigned long long)h->counter);
+	return -ESTALE;
+}
+
+/* The tables after the head; if they cannot be had now, they are loaded when
+ * somebody asks. lock: held, write. */
+static int follow_head(struct repo *r)
+{
+	int e = 0;
+
+	if (r->index_loaded || r->index.count > 0) {
+		e = tables_follow(r);
+		__atomic_store_n(&r->index_loaded, e == 0, __ATOMIC_RELEASE);
+	}
+	return e;
+}
+
+/* Stand on h, which is taken or released. lock: held, write. */
+static int adopt_head(struct repo *r, struct head *h)
+{
+	int e = 0;
+
+	if (h->counter <= r->head.counter) {
+		e = went_back(r, h);
+		head_release(h);
+		return e;
+	}
+	head_release(&r->head);
+	r->head = *h;
+	e = follow_head(r);
+	seen_write(r);
+	return e < 0 ? e : 1;
+}
+
 int repo_refresh(struct repo *r)
 {
-	struct head h;
-	int e = load_newest(r, &h);
+	int e, tries, moved = 0;
 
-	if (e < 0)
-		return e;
-	pthread_rwlock_wrlock(&r->lock);
-	if (h.counter <= r->head.counter) {
-		if (h.counter < r->head.counter ||
-		    memcmp(h.hash, r->head.hash, OBJECT_ID_LEN) != 0) {
-			log_error("the repository's head went back from %llu "
-				  "to %llu while it was in use",
-				  (unsigned long long)r->head.counter,
-				  (unsigned long long)h.counter);
-			e = -ESTALE;
-		}
-		head_release(&h);
-	} else {
-		head_release(&r->head);
-		r->head = h;
-		if (r->index_loaded) {
-			tables_drop_stale(r);
-			e = tables_load(r);
-		}
-		seen_write(r);
-		if (e == 0)
-			e = 1;
+	/* a table may go away between its head and its own reading: then
+	 * there is a newer head */
+	for (tries = 0; tries < 4; tries++) {
+		struct head h;
+
+		e = load_newest(r, &h);
+		if (e < 0)
+			return e;
+		pthread_rwlock_wrlock(&r->lock);
+		e = adopt_head(r, &h);
+		pthread_rwlock_unlock(&r->lock);
+		moved |= e != 0;
+		if (e != -ENOENT)
+			return e < 0 ? e : moved;
 	}
-	pthread_rwlock_unlock(&r->lock);
-	return e;
+	return log_fail(e, "an index object that head %llu names",
+			(unsigned long long)r->head.counter);
+}
+
+/*
+ * A head's name is created once, but prune removes heads that are far behind
+ * the newest: then the name is free again, and a writer that slept for that
+ * long would "commit" where nobody looks. Head c can only have been removed
+ * if the newest is HEADS_KEPT ahead; then the next head tells whether it was
+ * built on this one.
+ */
+static int commit_is_real(struct repo *r, const struct head *mine)
+{
+	char name[HEAD_NAME_LEN + 1];
+	uint64_t newest = 0;
+	struct head after;
+	bool chained;
+	int e = store_list(r->store, STORE_HEAD, newest_fn, &newest);
+
+	if (e < 0 || newest < mine->counter + HEADS_KEPT)
+		return e;
+	e = repo_load_head(r, mine->counter + 1, &after);
+	if (e < 0 && e != -ENOENT)
+		return e;
+	chained = e == 0 && !memcmp(after.prev, mine->hash, OBJECT_ID_LEN);
+	if (e == 0)
+		head_release(&after);
+	if (chained)
+		return 0;
+	head_name(mine->counter, name);
+	(void)!store_delete(r->store, STORE_HEAD, name);
+	return -EEXIST;
+}
+
+/* Put the head's object. A store that answered and was not heard may be
+ * asked twice: what is there may be ours. */
+static int put_head(struct repo *r, const struct head *next, struct span object)
+{
+	CLEANUP_BUF struct buf there = BUF_INIT(HEAD_MAX);
+	char name[HEAD_NAME_LEN + 1];
+	int e;
+
+	head_name(next->counter, name);
+	e = FAULT("head.write");
+	if (e < 0)
+		return log_fail(e, "store head %s", name);
+	e = store_put(r->store, STORE_HEAD, name, object);
+	if (e == -EEXIST &&
+	    store_get(r->store, STORE_HEAD, name, &there) == 0 &&
+	    there.len == object.len && !memcmp(there.p, object.p, object.len))
+		e = 0;
+	return e < 0 ? e : commit_is_real(r, next);
 }
 
 int repo_commit(struct repo *r, struct head *next)
 {
 	CLEANUP_BUF struct buf object = BUF_INIT(HEAD_MAX);
-	char name[HEAD_NAME_LEN + 1];
 	struct head copy;
 	int e;
 
+	/* made from another head than the present one: as if another writer
+	 * had been first */
+	if (next->counter != r->head.counter)
+		return -EEXIST;
 	next->counter = r->head.counter + 1;
 	memcpy(next->prev, r->head.hash, OBJECT_ID_LEN);
 	next->time_ns = now_ns();
 	e = head_encode(r->ring, next, &object);
 	if (e < 0)
 		return log_fail(e, "encode head");
-	head_name(next->counter, name);
-	e = FAULT("head.write");
-	if (e < 0)
-		return log_fail(e, "store head %s", name);
 	e = head_copy(&copy, next);
 	if (e < 0)
 		return e;
-	e = store_put(r->store, STORE_HEAD, name, SPAN_OF(&object));
+	e = put_head(r, next, SPAN_OF(&object));
 	if (e < 0) {
 		head_release(&copy);
 		return e;
@@ -418,13 +499,10 @@ int repo_commit(struct repo *r, struct head *next)
 	pthread_rwlock_wrlock(&r->lock);
 	head_release(&r->head);
 	r->head = copy;
-	if (r->index_loaded) {
-		tables_drop_stale(r);
-		e = tables_load(r);
-	}
+	(void)!follow_head(r); /* it is committed, whatever comes of them */
 	seen_write(r);
 	pthread_rwlock_unlock(&r->lock);
-	return e;
+	return 0;
 }
 
 int repo_load_snapshot(struct repo *r, const uint8_t id[OBJECT_ID_LEN],
@@ -479,8 +557,8 @@ void chunk_ids_release(struct chunk_ids *ids)
 	memset(ids, 0, sizeof(*ids));
 }
 
-void chunk_ids_of(struct chunk_ids *ids, enum chunk_kind kind,
-		  struct span data, uint8_t id[CHUNK_ID_LEN])
+void chunk_ids_of(struct chunk_ids *ids, enum chunk_kind kind, struct span data,
+		  uint8_t id[CHUNK_ID_LEN])
 {
 	hmac_once(ids->mac[kind], data, SPAN(NULL, 0), id);
 }

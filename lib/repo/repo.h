@@ -70,8 +70,9 @@ MUST_CHECK int repo_index(struct repo *r, const struct index **out);
 
 /* Look at the store for a newer head. 1 if there was one, else 0. */
 MUST_CHECK int repo_refresh(struct repo *r);
-/* Make next the head: its counter and prev are set here. -EEXIST (not
- * logged): another writer was first; refresh, look, try again. */
+/* Make next the head: a changed head_copy() of the present one, whose
+ * counter, prev and time are set here. -EEXIST (not logged): another writer
+ * was first; refresh, look, try again. */
 MUST_CHECK int repo_commit(struct repo *r, struct head *next);
 
 /* The id keys, prepared; one per thread. */
@@ -81,8 +82,8 @@ struct chunk_ids {
 MUST_CHECK int chunk_ids_init(struct chunk_ids *ids, const struct repo *r);
 void chunk_ids_release(struct chunk_ids *ids);
 /* HMAC of data under the id key of kind. */
-void chunk_ids_of(struct chunk_ids *ids, enum chunk_kind kind,
-		  struct span data, uint8_t id[CHUNK_ID_LEN]);
+void chunk_ids_of(struct chunk_ids *ids, enum chunk_kind kind, struct span data,
+		  uint8_t id[CHUNK_ID_LEN]);
 /* Look id up in the head's index (from any thread). */
 bool repo_find(struct repo *r, const uint8_t id[CHUNK_ID_LEN],
 	       struct chunk_loc *loc);
@@ -91,14 +92,17 @@ bool repo_find(struct repo *r, const uint8_t id[CHUNK_ID_LEN],
 MUST_CHECK int repo_load_snapshot(struct repo *r,
 				  const uint8_t id[OBJECT_ID_LEN],
 				  struct snapshot *s);
-MUST_CHECK int repo_load_head(struct repo *r, uint64_t counter,
-			      struct head *h);
+MUST_CHECK int repo_load_head(struct repo *r, uint64_t counter, struct head *h);
 /* Check and store a new index object; next's list gets its id. */
 MUST_CHECK int repo_store_table(struct repo *r, struct span table,
 				uint8_t id[OBJECT_ID_LEN]);
 /* Fetch, check and map one index object (from the cache if it is there). */
 MUST_CHECK int repo_load_table(struct repo *r, const uint8_t id[OBJECT_ID_LEN],
 			       struct table *t);
+/* Fetch and check one index object as it is stored, whatever the cache
+ * holds. Errors are not logged. */
+MUST_CHECK int repo_verify_table(struct repo *r,
+				 const uint8_t id[OBJECT_ID_LEN]);
 
 /* --- reading chunks --- */
 
@@ -120,19 +124,34 @@ MUST_CHECK int repo_chunk_get(struct repo_reader *rr, enum chunk_kind kind,
 			      const uint8_t id[CHUNK_ID_LEN],
 			      struct chunk_ref *out);
 void repo_chunk_put(struct repo_reader *rr, struct chunk_ref *ref);
-/* Read, decrypt and decode one frame into out (replaced). For check. */
+/* The same for who has looked the chunk up in tables of its own. Never
+ * refreshes: -ENOENT, not logged, if the pack is gone. */
+MUST_CHECK int repo_chunk_get_at(struct repo_reader *rr, enum chunk_kind kind,
+				 const struct chunk_loc *loc,
+				 struct chunk_ref *out);
+/* Read, decrypt and decode one frame into out (replaced). */
 MUST_CHECK int repo_frame_read(struct repo_reader *rr,
 			       const struct index_pack *pack,
 			       const struct index_frame *frame,
 			       struct buf *out);
+/* In two steps: the bytes as stored, and what is in them (sealed is
+ * decrypted in place). sealed must allow FRAME_SEALED_MAX. */
+MUST_CHECK int repo_frame_sealed(struct repo_reader *rr,
+				 const struct index_pack *pack,
+				 const struct index_frame *frame,
+				 struct buf *sealed);
+MUST_CHECK int repo_frame_open(struct repo_reader *rr,
+			       const struct index_pack *pack,
+			       const struct index_frame *frame,
+			       struct buf *sealed, struct buf *out);
 
 /* Key slots. */
 typedef int repo_slot_fn(void *arg, const char *name,
 			 const struct key_slot *slot, bool current);
 MUST_CHECK int repo_slots(struct repo *r, repo_slot_fn *fn, void *arg);
 /* A slot for another passphrase. name gets the slot's object name. */
-MUST_CHECK int repo_slot_add(struct repo *r, struct span pass,
-			     enum kdf_id kdf, const char *label,
+MUST_CHECK int repo_slot_add(struct repo *r, struct span pass, enum kdf_id kdf,
+			     const char *label,
 			     char name[static STORE_NAME_MAX + 1]);
 /* -ENOENT; -EBUSY: it is the last one, or the one in use. */
 MUST_CHECK int repo_slot_remove(struct repo *r, const char *name, bool force);

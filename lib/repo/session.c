@@ -182,6 +182,19 @@ int writer_spill(struct writer *w, bool all)
 	return e;
 }
 
+/* From now on the tables that go away are looked at (tables_follow()). */
+static void begin_relying(struct writer *w)
+{
+	struct repo *r = w->repo;
+
+	pthread_rwlock_wrlock(&r->lock);
+	r->relying++;
+	w->relying = true;
+	w->base_losses = r->losses;
+	w->seen_head = r->head.counter;
+	pthread_rwlock_unlock(&r->lock);
+}
+
 int writer_new(struct repo *r, const struct writer_options *opt,
 	       struct writer **out)
 {
@@ -198,7 +211,7 @@ int writer_new(struct repo *r, const struct writer_options *opt,
 	/* Fail here rather than store everything again for want of it. */
 	e = repo_index(r, &ix);
 	if (e == 0)
-		e = idlist_copy(&w->base_indexes, &r->head.indexes);
+		begin_relying(w);
 	if (e == 0 && !opt->dry_run)
 		e = store_lease_begin(r->store, STORE_LEASE_WRITER, &w->lease);
 	if (e == 0 && !opt->dry_run)
@@ -245,10 +258,14 @@ void writer_free(struct writer *w)
 	while (w->lanes)
 		lane_free(w->lanes);
 	store_lease_end(w->lease);
+	if (w->relying) {
+		pthread_rwlock_wrlock(&w->repo->lock);
+		w->repo->relying--;
+		pthread_rwlock_unlock(&w->repo->lock);
+	}
 	chunkset_release(&w->set);
 	free(w->frames);
 	free(w->packs);
-	idlist_release(&w->base_indexes);
 	idlist_release(&w->added);
 	idlist_release(&w->indexes);
 	index_release(&w->spilled);

@@ -118,8 +118,9 @@ static int cache_open(const struct repo *r, const uint8_t id[OBJECT_ID_LEN],
 	if (e < 0) {
 		munmap(p, len);
 		if (e == -EBADMSG)
-			log_warn("cached index %s is damaged: fetching it again",
-				 path);
+			log_warn(
+				"cached index %s is damaged: fetching it again",
+				path);
 		unlink(path);
 	}
 	return e;
@@ -200,6 +201,15 @@ static int table_fetch(struct repo *r, const uint8_t id[OBJECT_ID_LEN],
 	return e;
 }
 
+int repo_verify_table(struct repo *r, const uint8_t id[OBJECT_ID_LEN])
+{
+	CLEANUP_BUF struct buf raw = BUF_INIT(INDEX_RAW_MAX);
+	struct table t;
+	int e = table_fetch(r, id, &raw);
+
+	return e < 0 ? e : table_parse(SPAN_OF(&raw), &t);
+}
+
 int repo_load_table(struct repo *r, const uint8_t id[OBJECT_ID_LEN],
 		    struct table *t)
 {
@@ -219,7 +229,8 @@ int repo_load_table(struct repo *r, const uint8_t id[OBJECT_ID_LEN],
 	if (e < 0)
 		return log_fail(e, "index %.12s",
 				hex_encode(name, id, OBJECT_ID_LEN));
-	if (cache_store(r, id, SPAN_OF(&raw)) == 0 && cache_open(r, id, t) == 0) {
+	if (cache_store(r, id, SPAN_OF(&raw)) == 0 &&
+	    cache_open(r, id, t) == 0) {
 		memcpy(t->id, id, OBJECT_ID_LEN);
 		return 0;
 	}
@@ -296,21 +307,40 @@ int tables_load(struct repo *r)
 	return e;
 }
 
-void tables_drop_stale(struct repo *r)
+/* Is every chunk of t in ix? */
+static bool is_covered(const struct index *ix, const struct table *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->chunks; i++)
+		if (!index_has(ix, table_chunk(t, i).id))
+			return false;
+	return true;
+}
+
+int tables_follow(struct repo *r)
 {
 	struct index kept = { 0 }, dropped = { 0 };
 	unsigned int i;
+	int e;
 
 	for (i = 0; i < r->index.count; i++) {
 		struct table *t = &r->index.tables[i];
 		bool keep = idlist_has(&r->head.indexes, t->id);
 
-		/* out of memory releases the table: then it is loaded again */
-		(void)!index_add(keep ? &kept : &dropped, *t);
+		/* out of memory releases the table: a kept one is loaded
+		 * again, and of a dropped one nothing is known */
+		if (index_add(keep ? &kept : &dropped, *t) < 0 && !keep)
+			r->losses++;
 	}
-	index_release(&dropped);
 	free(r->index.tables);
 	r->index = kept;
+	e = tables_load(r);
+	for (i = 0; r->relying > 0 && i < dropped.count; i++)
+		if (e < 0 || !is_covered(&r->index, &dropped.tables[i]))
+			r->losses++;
+	index_release(&dropped);
+	return e;
 }
 
 /* A table that prune has replaced since the head was read: look again. */

@@ -32,7 +32,10 @@ struct writer {
 	struct repo *repo;
 	struct writer_options opt;
 	struct store_lease *lease;
-	struct idlist base_indexes; /* those of the head it began on */
+	uint64_t base_losses; /* repo->losses when it began */
+	/* Heads up to this one doom nothing of this session's. */
+	uint64_t seen_head;
+	bool relying; /* counted in repo->relying */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
