@@ -306,6 +306,9 @@ static void get_rest(struct reader *rd, struct node *n)
 {
 	struct span s;
 
+	n->size = 0;
+	n->major = n->minor = 0;
+	n->target = n->content = SPAN(NULL, 0);
 	switch (n->type) {
 	case NODE_FILE:
 		n->size = rd_varint(rd);
