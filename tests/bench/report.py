@@ -35,7 +35,7 @@ def table(result):
                        f" {m['rss_bytes'] / (1 << 20):7.0f}"
                        f" {f'{repo / 1e6:.1f}' if repo else '-':>8}")
         for g in w["goals"]:
-            share = f" ({g['share']:.2f} of it)" if g["share"] else ""
+            share = f" ({g['share']:.3f} of it)" if g["share"] else ""
             out.append(f"  {g['text']:44} {g['verdict']}{share}")
     for name, why in result["skipped"].items():
         out.append(f"\nskipped: {name}: {why}")
