@@ -356,7 +356,7 @@ int repo_chunk_get_at(struct repo_reader *rr, enum chunk_kind kind,
 {
 	char name[HEX_LEN(CHUNK_ID_LEN)];
 	uint8_t have[CHUNK_ID_LEN];
-	struct cached_frame *f;
+	struct cached_frame *f = NULL;
 	struct span data;
 	int e = frame_get(rr, loc, &f);
 
