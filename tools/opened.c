@@ -52,8 +52,7 @@ int opened_store(const struct cli *cli, struct opened *o)
 	return cli_exit_of(e);
 }
 
-static int open_with(const struct cli *cli, struct opened *o,
-		     struct span pass)
+int opened_with(const struct cli *cli, struct opened *o, struct span pass)
 {
 	struct repo_options opt = {
 		.cache_dir = o->cache_dir,
@@ -77,7 +76,7 @@ int opened_repo(const struct cli *cli, struct opened *o)
 	if (code == CLI_OK)
 		code = cli_exit_of(passphrase_get(cli, &pass));
 	if (code == CLI_OK)
-		code = open_with(cli, o, passphrase_span(&pass));
+		code = opened_with(cli, o, passphrase_span(&pass));
 	return code;
 }
 

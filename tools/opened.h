@@ -28,6 +28,8 @@ int opened_store(const struct cli *cli, struct opened *o);
 /* The passphrase is asked for and tried; with a reader. Calls opened_store()
  * if that was not done. */
 int opened_repo(const struct cli *cli, struct opened *o);
+/* The same with a passphrase at hand; after opened_store(). */
+int opened_with(const struct cli *cli, struct opened *o, struct span pass);
 void opened_close(struct opened *o);
 
 /* "user@host", for key slots. */

@@ -25,7 +25,7 @@ static int pack_order(const void *a, const void *b)
 static struct check_pack *pack_find(struct check *c,
 				    const uint8_t id[OBJECT_ID_LEN])
 {
-	struct check_pack key;
+	struct check_pack key = { 0 };
 
 	memcpy(key.pack.id, id, OBJECT_ID_LEN);
 	return c->n_packs ? bsearch(&key, c->packs, c->n_packs, sizeof(key),
