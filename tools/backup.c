@@ -41,8 +41,8 @@ struct backup {
 	pthread_t opener;
 	bool opener_runs;
 	pthread_mutex_t lock;
-	int open_code;	 /* guarded by lock, valid when opened */
-	bool opened;	 /* guarded by lock */
+	int open_code; /* guarded by lock, valid when opened */
+	bool opened;   /* guarded by lock */
 	bool warned;
 };
 
@@ -349,8 +349,8 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	} else if (cli_flag(b->cli, "dry-run")) {
 		report(b, &s, false);
 	} else {
-		e = get_writer(b) ? writer_commit(b->writer, &s, lost) :
-				    -ECANCELED;
+		e = get_writer(b) ? writer_commit(b->writer, &s, lost)
+				  : -ECANCELED;
 		if (e == 0 && !*lost && b->catalog)
 			(void)!catalog_commit(b->catalog,
 					      repo_head(b->o.repo)->hash);
@@ -453,7 +453,8 @@ static int code_of(struct backup *b, int e)
 
 int cmd_backup(struct cli *cli)
 {
-	struct backup b = { .cli = cli, .o = OPENED_INIT,
+	struct backup b = { .cli = cli,
+			    .o = OPENED_INIT,
 			    .pass = PASSPHRASE_INIT };
 	int code, e;
 

@@ -238,8 +238,8 @@ int backup_inputs_init(struct backup_inputs *in, const struct cli *cli)
 	e = init_filter(in, cli);
 	if (e == 0)
 		e = init_tags(in, cli_list(cli, "tag"));
-	if (e == 0 && (cli_flag(cli, "stdin") ||
-		       cli_flag(cli, "stdin-from-command")))
+	if (e == 0 &&
+	    (cli_flag(cli, "stdin") || cli_flag(cli, "stdin-from-command")))
 		return init_stream(in, cli);
 	return e < 0 ? e : init_sources(in, cli);
 }

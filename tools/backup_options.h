@@ -19,7 +19,7 @@ struct backup_inputs {
 	char **tags;
 	uint32_t n_tags;
 	int64_t time_ns;
-	int level; /* of zstd */
+	int level;     /* of zstd */
 	int stream_fd; /* -1: none */
 	const char *stream_name;
 	pid_t command; /* 0: none; writes to stream_fd */

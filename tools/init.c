@@ -61,8 +61,8 @@ int cmd_init(struct cli *cli)
 	e = passphrase_get_first(cli, &pass);
 	if (e == 0)
 		e = repo_init(o.store, passphrase_span(&pass),
-			      kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT :
-							      KDF_ARGON2ID,
+			      kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT
+							    : KDF_ARGON2ID,
 			      label ? label : opened_label(self));
 	if (e == 0)
 		e = repo_probe(o.store, &o.config, &o.config_bytes);

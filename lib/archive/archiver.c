@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "archive/archiver_private.h"
+#include "archive/batch.h"
 #include "base/log.h"
 
 /* --- errors, items, paths --- */
@@ -268,8 +269,7 @@ static int resolve(const char *path, char **out)
 	return 0;
 }
 
-static struct place *place_child(struct place *at, const char *name,
-				 size_t len)
+static struct place *place_child(struct place *at, const char *name, size_t len)
 {
 	struct place *p;
 
@@ -356,8 +356,8 @@ static int add_sources(struct archiver *a)
 		}
 	}
 	if (e == 0 && a->opt.stream_fd >= 0) {
-		if (asprintf(&a->paths[a->n_paths], "/%s",
-			     a->opt.stream_name) < 0)
+		if (asprintf(&a->paths[a->n_paths], "/%s", a->opt.stream_name) <
+		    0)
 			return -ENOMEM;
 		a->n_paths++;
 	}
@@ -399,6 +399,7 @@ static void walker_release(struct walker *w)
 	buf_release(&w->content);
 	buf_release(&w->raw);
 	free(w->dents);
+	batch_free(w->batch);
 }
 
 int archiver_new(const struct archiver_options *opt, struct archiver **out)
@@ -530,7 +531,9 @@ static int run_stream(struct archiver *a)
 {
 	struct walker *w = &a->walkers[0];
 	struct timespec now;
-	struct node n = { .type = NODE_FILE, .mode = 0600, .uid = getuid(),
+	struct node n = { .type = NODE_FILE,
+			  .mode = 0600,
+			  .uid = getuid(),
 			  .gid = getgid() };
 	struct tree_builder b;
 	int e;

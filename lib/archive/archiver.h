@@ -55,9 +55,9 @@ struct archiver_options {
 	size_t n_paths;
 	const struct filter *filter; /* may be NULL */
 	bool one_file_system;
-	bool reread;	   /* believe no record: read everything */
-	bool ignore_inode; /* compare size and mtime only */
-	bool strict_ctime; /* a changed ctime always means reading */
+	bool reread;	      /* believe no record: read everything */
+	bool ignore_inode;    /* compare size and mtime only */
+	bool strict_ctime;    /* a changed ctime always means reading */
 	unsigned int threads; /* 0: one a processor */
 	const struct change_source *source;
 	/* Content from a descriptor, as a file of this name in the root. */

@@ -3,7 +3,8 @@
  * archiver_private.h - what the archiver's files share.
  *
  * archiver.c: life, sources, errors. walk.c: directories. capture.c: one
- * entry's metadata and small content. large.c: large files, in segments.
+ * entry's metadata and small content. batch.c: small files, many at once.
+ * large.c: large files, in segments.
  */
 #ifndef ARCHIVE_ARCHIVER_PRIVATE_H
 #define ARCHIVE_ARCHIVER_PRIVATE_H
@@ -30,6 +31,7 @@ struct walker {
 	struct buf window; /* a large file's */
 	struct buf xattrs, content, raw;
 	uint8_t *dents;
+	struct batch *batch; /* batch.h; NULL until first needed */
 };
 
 enum entry_state {
@@ -45,8 +47,8 @@ struct entry {
 	uint32_t uid, gid;
 	uint8_t type;
 	uint8_t state;
-	struct node *node;     /* pending: in the directory's arena */
-	struct span old_raw;   /* of a directory whose stat is the same */
+	struct node *node;   /* pending: in the directory's arena */
+	struct span old_raw; /* of a directory whose stat is the same */
 };
 
 /* A place in the skeleton above the sources. */
@@ -68,15 +70,15 @@ struct dir_job {
 	unsigned int fd_users; /* atomic: children yet to be opened, and self */
 	uint64_t dev;	       /* st_dev, raw */
 	struct catalog_key key;
-	struct span record;	     /* of the catalog */
-	bool record_live;	     /* its tree is in the repository */
+	struct span record; /* of the catalog */
+	bool record_live;   /* its tree is in the repository */
 	pthread_mutex_t lock;
 	struct arena arena; /* guarded by lock once there are children */
 	struct entry *entries;
 	size_t n_entries, cap_entries;
 	size_t n_old; /* entries in the record */
 	struct filter_dir filter;
-	char *path; /* NULL: made when it is needed */
+	char *path;	      /* NULL: made when it is needed */
 	unsigned int pending; /* atomic: self, subdirectories, large files */
 	bool changed;	      /* atomic */
 };
@@ -104,7 +106,7 @@ struct archiver {
 	struct { /* guarded by lock: st_dev to a number that lasts */
 		uint64_t dev, fsid;
 		bool pseudo;
-	} *file_systems;
+	} * file_systems;
 	size_t n_file_systems;
 	struct archive_progress progress; /* atomic counters */
 	int error;			  /* atomic: of the repository */
@@ -160,9 +162,22 @@ struct dir_job *dir_job_new(struct archiver *a);
 void *dir_copy(struct dir_job *dir, const void *p, size_t n);
 
 /* capture.c */
-/* Everything but a directory or a large file. */
+/* Everything but a directory. st is what n was made from. */
 void capture_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
-		   struct node *n, const struct node *old);
+		   struct node *n, const struct statx *st,
+		   const struct node *old);
+/* The open small file, alone, with retries. */
+void capture_small_file(struct walker *w, struct dir_job *dir,
+			struct entry *entry, struct node *n, bool had_old,
+			int fd);
+/* The bytes of a small file become its content. */
+MUST_CHECK int capture_content(struct walker *w, struct span bytes,
+			       struct node *n);
+/* Set the entry, or tell the error e. */
+void capture_done(struct walker *w, struct dir_job *dir, struct entry *entry,
+		  struct node *n, bool had_old, int e);
+/* Is the open file the one that the path's stat saw, unchanged? */
+bool capture_is_as_seen(int fd, const struct statx *seen);
 /* xattrs and iflags of an open file; w->xattrs holds them until the next. */
 MUST_CHECK int capture_attrs(struct walker *w, int fd, struct node *n);
 int capture_open(int dirfd, const char *name);

@@ -92,15 +92,15 @@ struct xattr_of {
 
 static ssize_t list_names(struct xattr_of of, char *buf, size_t size)
 {
-	return of.path ? llistxattr(of.path, buf, size) :
-			 flistxattr(of.fd, buf, size);
+	return of.path ? llistxattr(of.path, buf, size)
+		       : flistxattr(of.fd, buf, size);
 }
 
 static ssize_t get_value(struct xattr_of of, const char *name, void *buf,
 			 size_t size)
 {
-	return of.path ? lgetxattr(of.path, name, buf, size) :
-			 fgetxattr(of.fd, name, buf, size);
+	return of.path ? lgetxattr(of.path, name, buf, size)
+		       : fgetxattr(of.fd, name, buf, size);
 }
 
 static int name_order(const void *a, const void *b)
@@ -121,9 +121,9 @@ static int append_one(struct xattr_of of, const char *name, struct buf *out,
 		return -ENOMEM;
 	n = get_value(of, name, value, XATTR_VALUE_MAX);
 	if (n < 0)
-		return errno == ENODATA || errno == ENOTSUP || errno == EPERM ?
-			       0 :
-			       -errno;
+		return errno == ENODATA || errno == ENOTSUP || errno == EPERM
+			       ? 0
+			       : -errno;
 	e = buf_bytes(out, name, strlen(name));
 	if (e == 0)
 		e = buf_bytes(out, value, (size_t)n);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "archive/archiver_private.h"
+#include "archive/batch.h"
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -32,16 +33,32 @@ int capture_open(int dirfd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-bool capture_stayed(int fd, const struct statx *before)
+/* What every write changes. */
+static bool same_state(const struct statx *a, const struct statx *b)
+{
+	return a->stx_size == b->stx_size &&
+	       a->stx_mtime.tv_sec == b->stx_mtime.tv_sec &&
+	       a->stx_mtime.tv_nsec == b->stx_mtime.tv_nsec &&
+	       a->stx_ctime.tv_sec == b->stx_ctime.tv_sec &&
+	       a->stx_ctime.tv_nsec == b->stx_ctime.tv_nsec;
+}
+
+bool capture_is_as_seen(int fd, const struct statx *seen)
 {
 	struct statx now;
 
 	return capture_statx(fd, "", &now) == 0 &&
-	       now.stx_size == before->stx_size &&
-	       now.stx_mtime.tv_sec == before->stx_mtime.tv_sec &&
-	       now.stx_mtime.tv_nsec == before->stx_mtime.tv_nsec &&
-	       now.stx_ctime.tv_sec == before->stx_ctime.tv_sec &&
-	       now.stx_ctime.tv_nsec == before->stx_ctime.tv_nsec;
+	       now.stx_ino == seen->stx_ino && now.stx_mode == seen->stx_mode &&
+	       now.stx_dev_major == seen->stx_dev_major &&
+	       now.stx_dev_minor == seen->stx_dev_minor &&
+	       same_state(&now, seen);
+}
+
+bool capture_stayed(int fd, const struct statx *before)
+{
+	struct statx now;
+
+	return capture_statx(fd, "", &now) == 0 && same_state(&now, before);
 }
 
 bool capture_is_racy(const struct archiver *a, const struct node *n)
@@ -83,15 +100,15 @@ static ssize_t read_small(struct walker *w, int fd, const struct statx *st)
 	if (e < 0)
 		return e;
 	/* one byte more than there is, to see whether it grew */
-	n = io_read_full(fd, w->small.p, size + 1);
+	n = io_pread_full(fd, w->small.p, size + 1, 0);
 	if (n >= 0 && (size_t)n != size)
 		return -ESTALE;
 	return n;
 }
 
-static int small_content(struct walker *w, size_t len, struct node *n)
+int capture_content(struct walker *w, struct span bytes, struct node *n)
 {
-	struct extent x = { .kind = EXTENT_CHUNK, .len = len };
+	size_t len = bytes.len;
 	uint8_t id[CHUNK_ID_LEN];
 	struct lane *lane = walker_lane(w);
 	int e = 0;
@@ -100,7 +117,7 @@ static int small_content(struct walker *w, size_t len, struct node *n)
 		return -ECANCELED;
 	w->content.len = 0;
 	if (len > 0)
-		e = lane_add(lane, CHUNK_DATA, SPAN(w->small.p, len), id);
+		e = lane_add(lane, CHUNK_DATA, bytes, id);
 	if (e < 0)
 		return archiver_fail(w->a, e);
 	/* depth 0, one extent or none: as content_builder would write it */
@@ -108,13 +125,15 @@ static int small_content(struct walker *w, size_t len, struct node *n)
 	if (e == 0)
 		e = buf_varint(&w->content, len > 0);
 	if (e == 0 && len > 0)
-		e = buf_varint(&w->content, x.kind);
+		e = buf_varint(&w->content, EXTENT_CHUNK);
 	if (e == 0 && len > 0)
 		e = buf_varint(&w->content, len);
 	if (e == 0 && len > 0)
 		e = buf_append(&w->content, id, CHUNK_ID_LEN);
 	n->content = SPAN_OF(&w->content);
 	n->size = len;
+	if (capture_is_racy(w->a, n))
+		n->flags |= NODE_RACY;
 	return e < 0 ? archiver_fail(w->a, e) : 0;
 }
 
@@ -143,9 +162,7 @@ static int capture_small(struct walker *w, int fd, struct node *n)
 	int e, tries;
 
 	for (tries = 1;; tries++) {
-		e = FAULT("archive.file");
-		if (e == 0)
-			e = refresh(w, fd, n, &st);
+		e = refresh(w, fd, n, &st);
 		if (e < 0)
 			return e;
 		if (st.stx_size > SMALL_MAX)
@@ -161,17 +178,14 @@ static int capture_small(struct walker *w, int fd, struct node *n)
 			n->flags |= NODE_PARTIAL;
 			break;
 		}
-		if (lseek(fd, 0, SEEK_SET) < 0)
-			return -errno;
 	}
-	if (got == -ESTALE) { /* never twice the same size: keep what there is */
+	if (got ==
+	    -ESTALE) { /* never twice the same size: keep what there is */
 		got = io_pread_full(fd, w->small.p, w->small.cap, 0);
 		if (got < 0)
 			return (int)got;
 	}
-	if (capture_is_racy(w->a, n))
-		n->flags |= NODE_RACY;
-	return small_content(w, (size_t)got, n);
+	return capture_content(w, SPAN(w->small.p, (size_t)got), n);
 }
 
 static void tell_file(struct walker *w, struct dir_job *dir,
@@ -211,46 +225,77 @@ static bool only_meta(struct walker *w, const struct node *old,
 	return explained;
 }
 
-static void capture_file(struct walker *w, struct dir_job *dir,
-			 struct entry *entry, struct node *n,
-			 const struct node *old)
+void capture_done(struct walker *w, struct dir_job *dir, struct entry *entry,
+		  struct node *n, bool had_old, int e)
 {
-	CLEANUP_CLOSE int fd = capture_open(dir->fd,
-					    (const char *)entry->name.p);
-	struct statx st;
-	int e = fd < 0 ? fd : 0;
-
-	if (e == 0)
-		e = refresh(w, fd, n, &st);
-	if (e == 0 && only_meta(w, old, n, dir->record_live)) {
-		n->content = old->content;
-		COUNT(w->a, files_unchanged, 1);
-		archiver_item(w->a, dir, entry->name, ARCHIVE_META, n->size);
-		entry_set(w, dir, entry, n);
-		return;
-	}
-	if (e == 0 && (n->flags & NODE_HARDLINK) &&
-	    links_get(w->a, dir, n) == 1) {
-		tell_file(w, dir, entry, n, old != NULL);
-		entry_set(w, dir, entry, n);
-		return;
-	}
-	if (e == 0)
-		e = n->size > SMALL_MAX ? -EFBIG : capture_small(w, fd, n);
-	if (e == -EFBIG) {
-		large_push(w, dir, entry, n, old != NULL);
-		return;
-	}
 	if (e == 0) {
 		if (n->flags & NODE_HARDLINK)
 			(void)!links_put(w->a, n);
-		tell_file(w, dir, entry, n, old != NULL);
+		tell_file(w, dir, entry, n, had_old);
 		entry_set(w, dir, entry, n);
 	} else if (e == -ENOENT) { /* deleted since it was listed */
 		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
 	} else if (e != -ECANCELED) {
 		archiver_error(w->a, dir, entry->name, e, "read");
 	}
+}
+
+void capture_small_file(struct walker *w, struct dir_job *dir,
+			struct entry *entry, struct node *n, bool had_old,
+			int fd)
+{
+	int e = n->size > SMALL_MAX ? -EFBIG : capture_small(w, fd, n);
+
+	if (e == -EFBIG)
+		large_push(w, dir, entry, n, had_old);
+	else
+		capture_done(w, dir, entry, n, had_old, e);
+}
+
+/* Something about it is special: another name, or a record whose content may
+ * still hold. Such files are few. */
+static void capture_alone(struct walker *w, struct dir_job *dir,
+			  struct entry *entry, struct node *n,
+			  const struct node *old, int fd)
+{
+	struct statx st;
+	int e = refresh(w, fd, n, &st);
+
+	if (e < 0) {
+		capture_done(w, dir, entry, n, old != NULL, e);
+	} else if (only_meta(w, old, n, dir->record_live)) {
+		n->content = old->content;
+		COUNT(w->a, files_unchanged, 1);
+		archiver_item(w->a, dir, entry->name, ARCHIVE_META, n->size);
+		entry_set(w, dir, entry, n);
+	} else if ((n->flags & NODE_HARDLINK) && links_get(w->a, dir, n) == 1) {
+		tell_file(w, dir, entry, n, old != NULL);
+		entry_set(w, dir, entry, n);
+	} else {
+		capture_small_file(w, dir, entry, n, old != NULL, fd);
+	}
+}
+
+static void capture_file(struct walker *w, struct dir_job *dir,
+			 struct entry *entry, struct node *n,
+			 const struct statx *st, const struct node *old)
+{
+	CLEANUP_CLOSE int fd = -1;
+	int e = FAULT("archive.file");
+
+	if (e == 0)
+		fd = capture_open(dir->fd, (const char *)entry->name.p);
+	if (e == 0 && fd < 0)
+		e = fd;
+	if (e < 0) {
+		capture_done(w, dir, entry, n, old != NULL, e);
+		return;
+	}
+	if (n->size > BATCH_FILE_MAX || (n->flags & NODE_HARDLINK) ||
+	    (old && attr_content_is_same(old, n)) || !batch_of(w))
+		capture_alone(w, dir, entry, n, old, fd);
+	else
+		batch_add(w, dir, entry, n, st, old != NULL, TAKE_FD(fd));
 }
 
 static int read_target(struct walker *w, int dirfd, const char *name,
@@ -298,10 +343,11 @@ static void capture_other(struct walker *w, struct dir_job *dir,
 }
 
 void capture_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
-		   struct node *n, const struct node *old)
+		   struct node *n, const struct statx *st,
+		   const struct node *old)
 {
 	if (n->type == NODE_FILE)
-		capture_file(w, dir, entry, n, old);
+		capture_file(w, dir, entry, n, st, old);
 	else
 		capture_other(w, dir, entry, n, old != NULL);
 }

@@ -94,9 +94,9 @@ static int add_chunk(struct walker *w, struct segment *s, struct span data)
 	if (!p)
 		return archiver_fail(w->a, -ENOMEM);
 	p->len = data.len;
-	return lane_add(lane, CHUNK_DATA, data, p->id) < 0 ?
-		       archiver_fail(w->a, -EIO) :
-		       0;
+	return lane_add(lane, CHUNK_DATA, data, p->id) < 0
+		       ? archiver_fail(w->a, -EIO)
+		       : 0;
 }
 
 /* Read without leaving a large file in the page cache of a busy server, if
@@ -118,11 +118,11 @@ static ssize_t read_some(int fd, void *p, size_t len, uint64_t off)
 /* Fill the window from off on, up to `left` bytes more. */
 static int fill(struct walker *w, int fd, uint64_t *off, uint64_t *left)
 {
-	while (w->window.len < WINDOW && *left > 0) {
-		size_t want = (size_t)MIN((uint64_t)(WINDOW - w->window.len),
-					  *left);
-		ssize_t n = read_some(fd, w->window.p + w->window.len, want,
-				      *off);
+	while (w->window.len<WINDOW && * left> 0) {
+		size_t want =
+			(size_t)MIN((uint64_t)(WINDOW - w->window.len), *left);
+		ssize_t n =
+			read_some(fd, w->window.p + w->window.len, want, *off);
 
 		if (n == -EINTR)
 			continue;
@@ -290,8 +290,8 @@ static int build_content(struct walker *w, const struct segment *segments,
 	for (i = 0; e == 0 && i < n; i++) {
 		for (k = 0; e == 0 && k < segments[i].n_pieces; k++) {
 			const struct piece *p = &segments[i].pieces[k];
-			struct extent x = { p->hole ? EXTENT_HOLE :
-						      EXTENT_CHUNK,
+			struct extent x = { p->hole ? EXTENT_HOLE
+						    : EXTENT_CHUNK,
 					    p->len, p->id, 0 };
 
 			e = content_builder_add(&b, &x);
@@ -413,8 +413,8 @@ static int begin(struct walker *w, struct large_job *f)
 	if (e < 0 || f->node.xattrs.len == 0)
 		return e;
 	/* other files pass through w->xattrs before this one is done */
-	f->node.xattrs.p = dir_copy(f->dir, f->node.xattrs.p,
-				    f->node.xattrs.len);
+	f->node.xattrs.p =
+		dir_copy(f->dir, f->node.xattrs.p, f->node.xattrs.len);
 	return f->node.xattrs.p ? 0 : -ENOMEM;
 }
 
@@ -491,7 +491,8 @@ int large_stream(struct walker *w, int fd, struct node *n, uint64_t *bytes)
 		if (have == 0)
 			break;
 		memset(&state, 0, sizeof(state));
-		len = chunk_cut(&w->a->cdc, &state, w->window.p + at, have, eof);
+		len = chunk_cut(&w->a->cdc, &state, w->window.p + at, have,
+				eof);
 		e = add_chunk(w, &s, SPAN(w->window.p + at, len));
 		at += len;
 	}

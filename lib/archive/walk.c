@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "archive/archiver_private.h"
+#include "archive/batch.h"
 #include "base/log.h"
 
 #define DENTS_BYTES (128u << 10)
@@ -206,8 +207,7 @@ static void record_next(struct record_iter *it)
 				return;
 			len = rd_le32(&it->parts);
 			s = rd_take(&it->parts, len);
-			if (it->parts.bad ||
-			    tree_part_open(s, &it->part) < 0) {
+			if (it->parts.bad || tree_part_open(s, &it->part) < 0) {
 				it->damaged = true;
 				return;
 			}
@@ -308,10 +308,10 @@ static bool is_skipped(const struct archiver *a, uint64_t dev, uint64_t ino)
 	return false;
 }
 
-static void push_dir(struct walker *w, struct dir_job *dir,
-		     struct entry *entry, const struct node *n,
-		     const struct node *old, struct span old_raw,
-		     const struct place *place, uint64_t dev)
+static void push_dir(struct walker *w, struct dir_job *dir, struct entry *entry,
+		     const struct node *n, const struct node *old,
+		     struct span old_raw, const struct place *place,
+		     uint64_t dev)
 {
 	struct dir_job *child = dir_job_new(w->a);
 	struct node *node = dir_copy(dir, n, sizeof(*n));
@@ -456,7 +456,7 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 		entry_keep(entry, old, old_raw);
 		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
 	} else {
-		capture_entry(w, dir, entry, &n, old);
+		capture_entry(w, dir, entry, &n, st, old);
 		return;
 	}
 	if (n.type == NODE_FILE)
@@ -464,8 +464,7 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 	archiver_item(w->a, dir, entry->name, ARCHIVE_UNCHANGED, n.size);
 }
 
-static const struct place *place_of(const struct dir_job *dir,
-				    struct span name)
+static const struct place *place_of(const struct dir_job *dir, struct span name)
 {
 	const struct place *p;
 
@@ -501,6 +500,7 @@ static void stat_entries(struct walker *w, struct dir_job *dir)
 			record_next(&it);
 		}
 	}
+	batch_flush(w, dir);
 	while (it.has) {
 		dir->n_old++;
 		record_next(&it);
@@ -608,8 +608,8 @@ static void dir_finish(struct walker *w, struct dir_job *dir)
 void dir_job_done(struct walker *w, struct dir_job *dir)
 {
 	/* a loop, not a recursion: trees may be thousands of levels deep */
-	while (dir && __atomic_sub_fetch(&dir->pending, 1, __ATOMIC_ACQ_REL) ==
-			      0) {
+	while (dir &&
+	       __atomic_sub_fetch(&dir->pending, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct dir_job *parent = dir->parent;
 
 		dir_finish(w, dir);
@@ -658,8 +658,7 @@ static void init_filter(struct walker *w, struct dir_job *dir)
 		return;
 	}
 	if (!parent || parent->place)
-		filter_dir_init(&dir->filter, f, dir->path,
-				strlen(dir->path));
+		filter_dir_init(&dir->filter, f, dir->path, strlen(dir->path));
 	else
 		filter_dir_child(&dir->filter, f, &parent->filter,
 				 (const char *)dir->slot->name.p,

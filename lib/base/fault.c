@@ -13,24 +13,24 @@
 #include "base/log.h"
 
 static const char *const points[] = {
-	"store.create",	    /* before an object's file is made */
-	"store.write",	    /* before bytes are appended to an object */
-	"store.sync",	    /* bytes written, before fsync */
-	"store.publish",    /* synced, before the object has its name */
-	"store.published",  /* named, before the directory is synced */
-	"store.read",	    /* before bytes of an object are read */
-	"store.delete",	    /* before an object is removed */
-	"pack.finish",	    /* directory written, before the pack is stored */
-	"index.write",	    /* all packs stored, before an index is */
-	"snapshot.write",   /* index stored, before the snapshot is */
-	"head.write",	    /* snapshot stored, before the head is */
-	"head.written",	    /* head stored, before the catalog's commit */
-	"catalog.commit",   /* before a catalog transaction commits */
-	"prune.repacked",   /* live data copied, before the new index */
-	"prune.committed",  /* new head stored, before anything is deleted */
-	"prune.delete",	    /* before each deletion */
-	"restore.file",	    /* before a restored file gets its name */
-	"archive.file",	    /* before a source file is read */
+	"store.create",	   /* before an object's file is made */
+	"store.write",	   /* before bytes are appended to an object */
+	"store.sync",	   /* bytes written, before fsync */
+	"store.publish",   /* synced, before the object has its name */
+	"store.published", /* named, before the directory is synced */
+	"store.read",	   /* before bytes of an object are read */
+	"store.delete",	   /* before an object is removed */
+	"pack.finish",	   /* directory written, before the pack is stored */
+	"index.write",	   /* all packs stored, before an index is */
+	"snapshot.write",  /* index stored, before the snapshot is */
+	"head.write",	   /* snapshot stored, before the head is */
+	"head.written",	   /* head stored, before the catalog's commit */
+	"catalog.commit",  /* before a catalog transaction commits */
+	"prune.repacked",  /* live data copied, before the new index */
+	"prune.committed", /* new head stored, before anything is deleted */
+	"prune.delete",	   /* before each deletion */
+	"restore.file",	   /* before a restored file gets its name */
+	"archive.file",	   /* before a source file is read */
 };
 
 int fault_armed;

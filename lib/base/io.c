@@ -144,7 +144,8 @@ int io_replace_file(int dirfd, const char *path, struct span data)
 		unlinkat(dirfd, tmp, 0);
 		return r;
 	}
-	dfd = openat(dirfd, slash ? dir : ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	dfd = openat(dirfd, slash ? dir : ".",
+		     O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (dfd < 0 || fsync(dfd) < 0)
 		return -errno;
 	return 0;

@@ -105,7 +105,7 @@ static void emit(enum log_level level, const char *text)
 }
 
 static void PRINTF_LIKE(2, 0)
-vlog(enum log_level level, const char *fmt, va_list ap)
+	vlog(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[LINE_MAX_BYTES / 2];
 

@@ -17,8 +17,8 @@ struct worker {
 
 struct pool {
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* a job was pushed, or the end has come */
-	pthread_cond_t idle; /* nothing is left */
+	pthread_cond_t work;	/* a job was pushed, or the end has come */
+	pthread_cond_t idle;	/* nothing is left */
 	struct pool_job *stack; /* guarded by lock */
 	unsigned long open;	/* guarded by lock: pushed and not finished */
 	bool closing;		/* guarded by lock */
@@ -54,8 +54,8 @@ static void *work(void *arg)
 
 int pool_new(unsigned int threads, struct pool **out)
 {
-	struct pool *p = calloc(1, sizeof(*p) +
-					   threads * sizeof(p->workers[0]));
+	struct pool *p =
+		calloc(1, sizeof(*p) + threads * sizeof(p->workers[0]));
 	unsigned int i;
 	int e = 0;
 

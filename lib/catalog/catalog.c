@@ -46,7 +46,7 @@ struct catalog {
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
 	/* keys put or kept in this run: open addressing, 0 is empty */
-	uint64_t *seen;	      /* guarded by lock */
+	uint64_t *seen;	     /* guarded by lock */
 	size_t n_seen, mask; /* guarded by lock */
 };
 
@@ -440,7 +440,8 @@ static int commit_locked(struct catalog *c, const uint8_t *head)
 	return 0;
 }
 
-int catalog_commit(struct catalog *c, const uint8_t head[static CATALOG_HASH_LEN])
+int catalog_commit(struct catalog *c,
+		   const uint8_t head[static CATALOG_HASH_LEN])
 {
 	int e = FAULT("catalog.commit");
 

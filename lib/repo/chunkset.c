@@ -17,8 +17,8 @@ static uint32_t *slot_of(const struct chunkset *s, const uint8_t *id)
 {
 	uint32_t i = (uint32_t)get_le64(id + 8) & s->mask;
 
-	while (s->slots[i] && memcmp(s->chunks[s->slots[i] - 1].id, id,
-				     CHUNK_ID_LEN) != 0)
+	while (s->slots[i] &&
+	       memcmp(s->chunks[s->slots[i] - 1].id, id, CHUNK_ID_LEN) != 0)
 		i = (i + 1) & s->mask;
 	return &s->slots[i];
 }

@@ -109,8 +109,7 @@ static int maybe_close(struct content_builder *b, unsigned int level,
 		       const uint8_t *last_id)
 {
 	if (b->counts[level] >= MAP_ITEMS_MAX ||
-	    (b->counts[level] >= MAP_ITEMS_MIN && last_id &&
-	     last_id[0] == 0))
+	    (b->counts[level] >= MAP_ITEMS_MIN && last_id && last_id[0] == 0))
 		return map_close(b, level);
 	return 0;
 }

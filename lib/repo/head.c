@@ -69,8 +69,8 @@ static int put_ids(struct buf *b, const struct idlist *l)
 {
 	int r = buf_varint(b, l->count);
 
-	return r < 0 ? r : buf_append(b, l->ids,
-				      (size_t)l->count * OBJECT_ID_LEN);
+	return r < 0 ? r
+		     : buf_append(b, l->ids, (size_t)l->count * OBJECT_ID_LEN);
 }
 
 static int get_ids(struct reader *rd, struct idlist *l)

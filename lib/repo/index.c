@@ -109,17 +109,16 @@ int table_parse(struct span bytes, struct table *t)
 	t->chunks = rd_le32(&rd);
 	zero = rd_le32(&rd);
 	if (rd.bad || zero != 0 || t->chunks > INDEX_CHUNKS_MAX ||
-	    bytes.len != TABLE_HEADER_LEN +
-				 (size_t)t->packs * TABLE_PACK_LEN +
-				 (size_t)t->frames * TABLE_FRAME_LEN +
-				 (size_t)t->chunks *
-					 (CHUNK_ID_LEN + TABLE_LOC_LEN))
+	    bytes.len !=
+		    TABLE_HEADER_LEN + (size_t)t->packs * TABLE_PACK_LEN +
+			    (size_t)t->frames * TABLE_FRAME_LEN +
+			    (size_t)t->chunks * (CHUNK_ID_LEN + TABLE_LOC_LEN))
 		return -EUCLEAN;
 	for (i = 0; i < t->packs; i++) {
 		struct index_pack p = table_pack(t, i);
 
-		if (p.size > PACK_MAX || (p.type != OBJECT_PACK_DATA &&
-					  p.type != OBJECT_PACK_TREE))
+		if (p.size > PACK_MAX ||
+		    (p.type != OBJECT_PACK_DATA && p.type != OBJECT_PACK_TREE))
 			return -EUCLEAN;
 	}
 	for (i = 0; i < t->frames; i++)
@@ -143,8 +142,8 @@ static uint32_t lower_bound(const uint8_t *ids, uint32_t lo, uint32_t hi,
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (memcmp(ids + (size_t)mid * CHUNK_ID_LEN, id,
-			   CHUNK_ID_LEN) < 0)
+		if (memcmp(ids + (size_t)mid * CHUNK_ID_LEN, id, CHUNK_ID_LEN) <
+		    0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -195,8 +194,7 @@ static int chunk_order(const void *a, const void *b)
 
 int table_encode(const struct index_pack *packs, uint32_t n_packs,
 		 const struct index_frame *frames, uint32_t n_frames,
-		 struct index_chunk *chunks, uint32_t n_chunks,
-		 struct buf *out)
+		 struct index_chunk *chunks, uint32_t n_chunks, struct buf *out)
 {
 	size_t need = TABLE_HEADER_LEN + (size_t)n_packs * TABLE_PACK_LEN +
 		      (size_t)n_frames * TABLE_FRAME_LEN +

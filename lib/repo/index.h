@@ -51,7 +51,7 @@ struct index_frame {
 
 struct index_chunk {
 	uint8_t id[CHUNK_ID_LEN];
-	uint32_t frame; /* position in the table's frames */
+	uint32_t frame;	 /* position in the table's frames */
 	uint32_t offset; /* in the decoded frame */
 	uint32_t len;
 };
@@ -61,7 +61,7 @@ struct table {
 	const uint8_t *base;
 	size_t len;
 	uint32_t packs, frames, chunks;
-	bool mapped; /* munmap, else free */
+	bool mapped;		   /* munmap, else free */
 	uint8_t id[OBJECT_ID_LEN]; /* of the index object */
 };
 
@@ -76,9 +76,9 @@ int64_t table_find(const struct table *t, const uint8_t id[CHUNK_ID_LEN]);
 
 /* Serialise; chunks need not be sorted and are sorted in place. */
 MUST_CHECK int table_encode(const struct index_pack *packs, uint32_t n_packs,
-			    const struct index_frame *frames,
-			    uint32_t n_frames, struct index_chunk *chunks,
-			    uint32_t n_chunks, struct buf *out);
+			    const struct index_frame *frames, uint32_t n_frames,
+			    struct index_chunk *chunks, uint32_t n_chunks,
+			    struct buf *out);
 
 struct index {
 	struct table *tables;

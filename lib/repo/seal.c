@@ -30,7 +30,8 @@ static int derive(struct sealer *s, const struct keyring *ring, bool fresh)
 	memcpy(info + sizeof(info_label) - 1, ring->repo_id, REPO_ID_LEN);
 	info[sizeof(info) - 1] = header[OFF_TYPE];
 	memcpy(s->aad, ring->repo_id, REPO_ID_LEN);
-	r = hkdf_sha256(SPAN(ring->master[header[OFF_GENERATION]], AEAD_KEY_LEN),
+	r = hkdf_sha256(SPAN(ring->master[header[OFF_GENERATION]],
+			     AEAD_KEY_LEN),
 			SPAN(header + OFF_SALT, 32), SPAN(info, sizeof(info)),
 			okm, sizeof(okm));
 	if (r == 0 && fresh)

@@ -70,8 +70,8 @@ struct node {
 	uint32_t uid, gid;
 	struct node_time mtime, ctime, btime;
 	uint64_t ino, fsid;
-	uint32_t iflags;     /* FS_*_FL, as FS_IOC_GETFLAGS gives them */
-	uint64_t size;	     /* regular files */
+	uint32_t iflags; /* FS_*_FL, as FS_IOC_GETFLAGS gives them */
+	uint64_t size;	 /* regular files */
 	uint32_t major, minor;
 	struct span xattrs;  /* xattr.h of the archive room; opaque here */
 	struct span target;  /* symlinks */
@@ -141,13 +141,11 @@ struct tree_leaf_ref {
 MUST_CHECK int tree_part_open(struct span bytes, struct tree_part *p);
 /* 1 and the next entry, 0 at the end, or an error. raw (may be NULL) gets
  * the entry's bytes for tree_builder_copy(). */
-MUST_CHECK int tree_next(struct tree_part *p, struct node *n,
-			 struct span *raw);
+MUST_CHECK int tree_next(struct tree_part *p, struct node *n, struct span *raw);
 /* The same for the leaves of a split directory. */
 MUST_CHECK int tree_next_leaf(struct tree_part *p, struct tree_leaf_ref *leaf);
 /* {NULL, 0} if the part has no name for id. */
-struct span tree_owner_name(const struct tree_part *p, bool group,
-			    uint32_t id);
+struct span tree_owner_name(const struct tree_part *p, bool group, uint32_t id);
 
 /* --- file content --- */
 
@@ -176,8 +174,8 @@ struct content_builder {
 	struct buf items[MAP_DEPTH_MAX + 1];
 	uint64_t counts[MAP_DEPTH_MAX + 1];
 	uint64_t lens[MAP_DEPTH_MAX + 1]; /* file bytes of the open items */
-	uint8_t depth;		/* levels in use */
-	uint64_t hole;		/* not yet written */
+	uint8_t depth;			  /* levels in use */
+	uint64_t hole;			  /* not yet written */
 	tree_put_fn *put;
 	void *arg;
 };
