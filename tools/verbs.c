@@ -422,7 +422,7 @@ static const struct cli_form explain_forms[] = {
 };
 static const struct cli_opt explain_opts[] = {
 	OPT(STRING, "snapshot", 's', "SNAPSHOT",
-	    "in this snapshot; the latest if not given"),
+	    "only in this snapshot; in all that hold it if not given"),
 	OPT_END
 };
 
@@ -510,9 +510,10 @@ const struct cli_verb cli_verbs[] = {
 	  .forms = diff_forms, .opts = diff_opts, .prints = true,
 	  .run = cmd_diff, .aka = "compare" },
 	{ "explain", LOOK, .help = "say why a file was sent or reused",
-	  .detail = "Tells for a path of a snapshot whether its content was "
-		    "read, reused or skipped, and what was seen to have "
-		    "changed.",
+	  .detail = "Tells for a path, snapshot by snapshot, whether its "
+		    "content was read or reused and what was seen to have "
+		    "changed; and what the next backup would do with the "
+		    "file as it is now.",
 	  .forms = explain_forms, .opts = explain_opts, .prints = true,
 	  .run = cmd_explain, .arg_hint = CLI_HINT_FILE, .aka = "why" },
 	{ "stats", LOOK, .help = "count files and bytes",
