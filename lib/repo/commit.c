@@ -17,7 +17,11 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "repo/retable.h"
 #include "repo/writer_private.h"
+
+#define COMPACT_CHUNKS (16u << 10)
+#define COMPACT_TABLES 16u
 
 /* Adopted packs become part of the repository with this session. */
 static int store_adopted(struct writer *w)
@@ -122,6 +126,47 @@ static int next_head(const struct writer *w, const struct snapshot *s,
 	return e < 0 ? e : idlist_add(&next->snapshots, s->id);
 }
 
+/*
+ * Each backup adds a table or two, and every lookup asks all of them: from
+ * COMPACT_TABLES small ones on they are put together. Others that rely on
+ * them lose nothing (tables_follow()), but must look; so this is done once
+ * in many backups. The old objects are doomed; prune takes them away.
+ */
+static int compact(struct writer *w, struct head *next)
+{
+	const struct index *ix = &w->repo->index;
+	struct idlist made = { 0 };
+	struct retable rt;
+	unsigned int t, small = 0;
+	uint32_t i;
+	int e = 0;
+
+	for (t = 0; t < ix->count; t++)
+		small += ix->tables[t].chunks < COMPACT_CHUNKS;
+	if (small < COMPACT_TABLES)
+		return 0;
+	retable_init(&rt, w->repo, &made);
+	for (t = 0; e == 0 && t < ix->count; t++) {
+		const struct table *tab = &ix->tables[t];
+
+		if (tab->chunks >= COMPACT_CHUNKS)
+			continue;
+		e = retable_begin(&rt, tab);
+		for (i = 0; e == 0 && i < tab->chunks; i++)
+			e = retable_add(&rt, i);
+		idlist_remove(&next->indexes, tab->id);
+		if (e == 0)
+			e = idlist_add(&next->doomed, tab->id);
+	}
+	if (e == 0)
+		e = retable_flush(&rt);
+	for (i = 0; e == 0 && i < made.count; i++)
+		e = idlist_add(&next->indexes, made.ids[i]);
+	retable_release(&rt);
+	idlist_release(&made);
+	return e;
+}
+
 static int commit_head(struct writer *w, const struct snapshot *s, bool *lost)
 {
 	int e;
@@ -134,6 +179,8 @@ static int commit_head(struct writer *w, const struct snapshot *s, bool *lost)
 		if (e <= 0)
 			return e;
 		e = next_head(w, s, &next);
+		if (e == 0)
+			e = compact(w, &next);
 		if (e == 0)
 			e = repo_commit(w->repo, &next);
 		head_release(&next);

@@ -209,12 +209,12 @@ int writer_new(struct repo *r, const struct writer_options *opt,
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
 	/* Fail here rather than store everything again for want of it. */
-	e = repo_index(r, &ix);
+	e = opt->repack ? 0 : repo_index(r, &ix);
 	if (e == 0)
 		begin_relying(w);
 	if (e == 0 && !opt->dry_run)
 		e = store_lease_begin(r->store, STORE_LEASE_WRITER, &w->lease);
-	if (e == 0 && !opt->dry_run)
+	if (e == 0 && !opt->dry_run && !opt->repack)
 		e = writer_adopt(w);
 	if (e == 0) {
 		e = -pthread_create(&w->finisher, NULL, writer_finisher, w);
@@ -226,6 +226,18 @@ int writer_new(struct repo *r, const struct writer_options *opt,
 	}
 	*out = w;
 	return 0;
+}
+
+int writer_store_index(struct writer *w, struct idlist *ids)
+{
+	uint32_t i;
+	int e = writer_flush(w);
+
+	if (e == 0 && w->set.count > 0)
+		e = writer_spill(w, true);
+	for (i = 0; e == 0 && i < w->indexes.count; i++)
+		e = idlist_add(ids, w->indexes.ids[i]);
+	return e;
 }
 
 static void free_packs(struct open_pack *p)

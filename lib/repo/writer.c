@@ -203,31 +203,41 @@ static int frame_encode(struct lane *l, struct span raw, bool try_compress,
 	return 0;
 }
 
-static int frame_write(struct lane *l, enum pack_kind kind, struct span raw,
-		       const struct frame_chunks *chunks, bool try_compress,
-		       uint32_t ordinal)
+/* Seal the encoded bytes, which have room for a tag, into a pack. */
+static int frame_append(struct lane *l, enum pack_kind kind, struct buf *bytes,
+			const struct frame_chunks *chunks, uint32_t ordinal,
+			struct index_frame *f)
 {
 	struct writer *w = l->w;
-	struct index_frame f;
 	struct open_pack *p = NULL;
-	int e = state(w);
+	int e = pack_acquire(w, kind, &p);
 
-	if (e == 0)
-		e = frame_encode(l, raw, try_compress, &f);
-	if (e == 0)
-		e = pack_acquire(w, kind, &p);
 	if (e < 0)
 		return fail(w, e);
-	f.pack = p->pos;
-	e = pack_writer_frame(p->pw, l->out.p, l->out.len, chunks, &f);
+	f->pack = p->pos;
+	e = pack_writer_frame(p->pw, bytes->p, bytes->len, chunks, f);
 	pthread_mutex_lock(&w->lock);
 	if (e == 0)
-		w->frames[ordinal] = f;
+		w->frames[ordinal] = *f;
 	pthread_mutex_unlock(&w->lock);
 	if (e < 0)
 		fail(w, e);
 	pack_release(w, p, e == 0 && pack_writer_is_full(p->pw));
 	return e;
+}
+
+static int frame_write(struct lane *l, enum pack_kind kind, struct span raw,
+		       const struct frame_chunks *chunks, bool try_compress,
+		       uint32_t ordinal)
+{
+	struct index_frame f;
+	int e = state(l->w);
+
+	if (e == 0)
+		e = frame_encode(l, raw, try_compress, &f);
+	if (e < 0)
+		return fail(l->w, e);
+	return frame_append(l, kind, &l->out, chunks, ordinal, &f);
 }
 
 static int builder_flush(struct lane *l, enum pack_kind kind)
@@ -357,6 +367,43 @@ int lane_add(struct lane *l, enum chunk_kind kind, struct span data,
 	if (data.len >= FRAME_RAW_TARGET)
 		return add_large(l, pk, data, &c);
 	return add_small(l, pk, data, &c);
+}
+
+int lane_put_chunk(struct lane *l, enum object_type type,
+		   const uint8_t id[CHUNK_ID_LEN], struct span data)
+{
+	struct index_chunk c = { .len = (uint32_t)data.len };
+	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA :
+						       PACK_KIND_TREE;
+
+	memcpy(c.id, id, CHUNK_ID_LEN);
+	if (data.len >= FRAME_RAW_TARGET)
+		return add_large(l, pk, data, &c);
+	return add_small(l, pk, data, &c);
+}
+
+int lane_put_frame(struct lane *l, enum object_type type, struct buf *bytes,
+		   const struct index_frame *frame, struct index_chunk *chunks,
+		   uint32_t n)
+{
+	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA :
+						       PACK_KIND_TREE;
+	struct frame_chunks list = { BUF_INIT(PACK_DIRECTORY_MAX), 0 };
+	struct index_frame f = *frame;
+	uint32_t ordinal = FRAME_PENDING, i;
+	int e = 0, claimed = 0;
+
+	for (i = 0; e == 0 && i < n; i++) {
+		e = session_claim(l->w, &chunks[i], &ordinal);
+		claimed += e > 0;
+		if (e >= 0)
+			e = frame_chunks_add(&list, chunks[i].id,
+					     chunks[i].len);
+	}
+	if (e == 0 && claimed > 0)
+		e = frame_append(l, pk, bytes, &list, ordinal, &f);
+	buf_release(&list.list);
+	return e;
 }
 
 int lane_flush(struct lane *l)

@@ -27,6 +27,10 @@ struct lane;
 struct writer_options {
 	int level; /* zstd level, or COMPRESS_OFF */
 	bool dry_run; /* ids are made and looked up, nothing is stored */
+	/* For prune: what comes by lane_put_*() is stored whether the head's
+	 * index has it or not, nothing is adopted, writer_commit() is not
+	 * for it. */
+	bool repack;
 };
 
 struct writer_stats {
@@ -45,6 +49,21 @@ void lane_free(struct lane *l);
 /* The id of data; it is stored unless it is there. */
 MUST_CHECK int lane_add(struct lane *l, enum chunk_kind kind,
 			struct span data, uint8_t id[CHUNK_ID_LEN]);
+/*
+ * For a session that repacks. A chunk by its id, into a pack of type; or a
+ * whole frame, decrypted but as it was encoded: bytes (room for a tag behind
+ * them) are sealed in place. chunks[i].id, offset and len are set.
+ */
+MUST_CHECK int lane_put_chunk(struct lane *l, enum object_type type,
+			      const uint8_t id[CHUNK_ID_LEN],
+			      struct span data);
+MUST_CHECK int lane_put_frame(struct lane *l, enum object_type type,
+			      struct buf *bytes,
+			      const struct index_frame *frame,
+			      struct index_chunk *chunks, uint32_t n);
+/* Flush, and store the index of all that was put; ids gets its objects. */
+MUST_CHECK int writer_store_index(struct writer *w, struct idlist *ids);
+
 /* True if a chunk can be referred to: in the head's index, this session's
  * own, or adopted from one that died. */
 bool writer_has(struct writer *w, const uint8_t id[CHUNK_ID_LEN]);
