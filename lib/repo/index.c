@@ -254,6 +254,16 @@ void index_release(struct index *ix)
 	memset(ix, 0, sizeof(*ix));
 }
 
+void index_unload(const struct index *ix)
+{
+	unsigned int i;
+
+	for (i = 0; i < ix->count; i++)
+		if (ix->tables[i].mapped)
+			madvise((void *)(uintptr_t)ix->tables[i].base,
+				ix->tables[i].len, MADV_DONTNEED);
+}
+
 int index_add(struct index *ix, struct table t)
 {
 	if (ix->count == ix->cap) {

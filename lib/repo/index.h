@@ -95,6 +95,8 @@ struct chunk_loc {
 };
 
 void index_release(struct index *ix);
+/* Let go of the pages of mapped tables; they come back when they are used. */
+void index_unload(const struct index *ix);
 /* ix owns t's memory from now on, also on failure. */
 MUST_CHECK int index_add(struct index *ix, struct table t);
 bool index_has(const struct index *ix, const uint8_t id[CHUNK_ID_LEN]);

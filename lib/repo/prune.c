@@ -225,6 +225,7 @@ static int rewrite_tables(struct prune *p, const bool *rewrite,
 		for (i = 0; e == 0 && i < p->ix.tables[t].chunks; i++)
 			if (stays(p, t, i))
 				e = retable_add(&rt, i);
+		index_unload(&p->ix);
 	}
 	if (e == 0)
 		e = retable_flush(&rt);

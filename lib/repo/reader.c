@@ -82,6 +82,22 @@ void frame_cache_free(struct frame_cache *c)
 	free(c);
 }
 
+void repo_frames_drop(struct repo *r)
+{
+	struct frame_cache *c = r->frames;
+	int i;
+
+	pthread_mutex_lock(&c->lock);
+	for (i = 0; i < SLOTS; i++) {
+		if (!c->slots[i] || c->slots[i]->pins > 0)
+			continue;
+		c->bytes -= c->slots[i]->raw.max;
+		frame_free(c->slots[i]);
+		c->slots[i] = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
 int repo_reader_new(struct repo *r, struct repo_reader **out)
 {
 	struct repo_reader *rr = calloc(1, sizeof(*rr));

@@ -15,13 +15,15 @@
 #include "repo/writer.h"
 
 #define THREADS_MAX 8u
-#define BATCH_CHUNKS (512u << 10)
+#define BATCH_CHUNKS (128u << 10)
 
-/* A live chunk in a pack to be repacked. */
+/* A live chunk in a pack to be repacked; with its id, as the tables' pages
+ * are let go. */
 struct ref {
 	uint32_t pack; /* position in p->packs */
-	uint32_t number, offset;
-	uint32_t table, pos;
+	uint32_t number;
+	uint32_t table;
+	struct index_chunk chunk;
 };
 
 struct mover {
@@ -51,7 +53,8 @@ static int by_place(const void *a, const void *b)
 		return x->pack < y->pack ? -1 : 1;
 	if (x->number != y->number)
 		return x->number < y->number ? -1 : 1;
-	return (x->offset > y->offset) - (x->offset < y->offset);
+	return (x->chunk.offset > y->chunk.offset) -
+	       (x->chunk.offset < y->chunk.offset);
 }
 
 /* Take the refs of one frame. */
@@ -70,23 +73,16 @@ static uint32_t take(struct repack *rp, const struct ref **first)
 	return n;
 }
 
-static struct index_chunk chunk_of(const struct repack *rp, const struct ref *f)
-{
-	return table_chunk(&rp->p->ix.tables[f->table], f->pos);
-}
-
 /* Is all of the frame live? */
-static bool is_whole(const struct repack *rp, const struct ref *refs,
-		     uint32_t n, const struct index_frame *f)
+static bool is_whole(const struct ref *refs, uint32_t n,
+		     const struct index_frame *f)
 {
 	uint32_t i, at = 0;
 
 	for (i = 0; i < n; i++) {
-		struct index_chunk c = chunk_of(rp, &refs[i]);
-
-		if (c.offset != at)
+		if (refs[i].chunk.offset != at)
 			return false;
-		at += c.len;
+		at += refs[i].chunk.len;
 	}
 	return at == f->raw_len;
 }
@@ -101,7 +97,7 @@ static int move_whole(struct mover *m, const struct ref *refs, uint32_t n,
 	if (!chunks)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		chunks[i] = chunk_of(m->rp, &refs[i]);
+		chunks[i] = refs[i].chunk;
 	/* repo_frame_open() has left the decrypted bytes and their tag */
 	m->sealed.len -= AEAD_TAG_LEN;
 	return lane_put_frame(m->lane, (enum object_type)pack->type, &m->sealed,
@@ -115,7 +111,7 @@ static int move_chunks(struct mover *m, const struct ref *refs, uint32_t n,
 	int e = 0;
 
 	for (i = 0; e == 0 && i < n; i++) {
-		struct index_chunk c = chunk_of(m->rp, &refs[i]);
+		const struct index_chunk c = refs[i].chunk;
 
 		if (c.offset > m->raw.len || c.len > m->raw.len - c.offset)
 			return -EUCLEAN;
@@ -128,7 +124,7 @@ static int move_chunks(struct mover *m, const struct ref *refs, uint32_t n,
 static int move_frame(struct mover *m, const struct ref *refs, uint32_t n)
 {
 	const struct table *t = &m->rp->p->ix.tables[refs->table];
-	struct index_frame f = table_frame(t, chunk_of(m->rp, refs).frame);
+	struct index_frame f = table_frame(t, refs->chunk.frame);
 	struct index_pack pack = table_pack(t, f.pack);
 	int e = repo_frame_sealed(m->rr, &pack, &f, &m->sealed);
 
@@ -137,7 +133,7 @@ static int move_frame(struct mover *m, const struct ref *refs, uint32_t n)
 		e = repo_frame_open(m->rr, &pack, &f, &m->sealed, &m->raw);
 	if (e < 0)
 		return e;
-	if (is_whole(m->rp, refs, n, &f))
+	if (is_whole(refs, n, &f))
 		return move_whole(m, refs, n, &pack, &f);
 	return move_chunks(m, refs, n, &pack);
 }
@@ -203,9 +199,8 @@ static void gather(struct repack *rp, uint32_t from, uint32_t to)
 				.pack = k,
 				.number = table_frame(&p->ix.tables[t], c.frame)
 						  .number,
-				.offset = c.offset,
 				.table = t,
-				.pos = i,
+				.chunk = c,
 			};
 		}
 }
@@ -234,6 +229,7 @@ static int run_batches(struct repack *rp, unsigned int threads)
 		if (!rp->refs)
 			return -ENOMEM;
 		gather(rp, from, to);
+		index_unload(&p->ix);
 		e = run_batch(rp, threads);
 	}
 	return e;
@@ -284,6 +280,7 @@ int prune_repack(struct prune *p)
 	int e;
 
 	pthread_mutex_init(&rp.lock, NULL);
+	repo_frames_drop(p->repo);
 	e = writer_new(p->repo, &wopt, &rp.writer);
 	if (e == 0)
 		e = open_movers(&rp, threads);

@@ -129,6 +129,8 @@ void repo_chunk_put(struct repo_reader *rr, struct chunk_ref *ref);
 MUST_CHECK int repo_chunk_get_at(struct repo_reader *rr, enum chunk_kind kind,
 				 const struct chunk_loc *loc,
 				 struct chunk_ref *out);
+/* Forget the decoded frames that nobody holds. */
+void repo_frames_drop(struct repo *r);
 /* Read, decrypt and decode one frame into out (replaced). */
 MUST_CHECK int repo_frame_read(struct repo_reader *rr,
 			       const struct index_pack *pack,
