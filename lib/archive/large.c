@@ -363,7 +363,10 @@ static void segment_run(struct pool_job *job, unsigned int worker)
 	int e = 0;
 
 	w->window.len = 0;
-	if (buf_reserve(&w->window, WINDOW) < 0)
+	/* the lane comes with the keys that cuts depend on */
+	if (!walker_lane(w))
+		e = -ECANCELED;
+	else if (buf_reserve(&w->window, WINDOW) < 0)
 		e = archiver_fail(a, -ENOMEM);
 	if (e == 0)
 		e = walk_segment(w, s);
