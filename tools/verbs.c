@@ -289,6 +289,7 @@ static const struct cli_opt restore_opts[] = {
 	    "the same, upper and lower case being equal", G,
 	    .hint = CLI_HINT_FILE),
 #undef G
+	SHARED_FILTERS('H', "for latest and times, only snapshots"),
 	FLAG("no-owner", 0, "leave owner and group to the caller's",
 	    .aka = "no-same-owner numeric-ids"),
 	FLAG("no-xattrs", 0, "no extended attributes, ACLs or capabilities",
@@ -348,7 +349,7 @@ static const struct cli_opt forget_opts[] = {
 	OPT(STRING, "group-by", 'g', "HOW",
 	    "apply this to each host, paths, tags apart; host,paths if not "
 	    "given",
-	    .group = "What to keep", .without_args = true,
+	    .group = "What to keep", .without_args = true, .may_be_empty = true,
 	    .detail = "A list of host, paths and tags with commas between, "
 		      "or an empty one for a single group."),
 	FLAG("unsafe-allow-remove-all", 0,

@@ -36,7 +36,7 @@ struct snapref_filter {
 /* f may be NULL. */
 bool snapref_matches(const struct snapref_filter *f, const struct snapshot *s);
 
-/* text also without what follows `:`; see snapref_split(). f may be NULL. */
+/* f may be NULL. */
 MUST_CHECK int snapref_resolve(struct repo *r, const char *text,
 			       const struct snapref_filter *f,
 			       struct snapshot *out);

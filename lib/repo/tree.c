@@ -342,6 +342,7 @@ static int entry_decode(struct span bytes, uint64_t fsid, struct node *n)
 	struct reader rd = reader_of(bytes);
 	uint64_t flags, mode;
 
+	memset(n, 0, sizeof(*n)); /* what the type does not have is empty */
 	n->type = rd_u8(&rd);
 	flags = rd_varint(&rd);
 	n->name = rd_bytes(&rd, NAME_BYTES_MAX);

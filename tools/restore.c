@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * restore.c - the verb restore.
+ *
+ * SNAPSHOT:PATH puts what is below PATH directly into the target, as restic
+ * does; PATH's own attributes become the target's. Without PATH the target
+ * gets the whole tree, from the root.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "archive/restorer.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "repo/browse.h"
+#include "repo/snapref.h"
+#include "tools/commands.h"
+#include "tools/opened.h"
+#include "tools/output.h"
+
+struct restore {
+	const struct cli *cli;
+	struct opened o;
+	struct filter *include, *exclude;
+	struct snapshot snap;
+	char *prefix;	     /* PATH without its last slashes */
+	struct tree_dir dir; /* holds self's memory */
+	struct node self;
+	struct restore_what what;
+	char *target;
+	struct archive_skip skips[2];
+	struct restorer *restorer;
+	struct timespec began;
+	bool verifying;
+};
+
+static const char *const lost_words[LOST_KINDS] = {
+	[LOST_OWNER] = "owners",
+	[LOST_XATTR] = "extended attributes",
+	[LOST_DEVICE] = "devices",
+	[LOST_FLAGS] = "inode flags",
+};
+
+/* --- telling --- */
+
+static void on_error(void *arg, const char *path, int err, const char *during)
+{
+	(void)arg;
+	output_item(LOG_LEVEL_ERROR, during, SPAN(path, strlen(path)), err);
+}
+
+static void on_item(void *arg, const char *path, enum restore_action what,
+		    uint64_t size)
+{
+	static const char *const words[] = { "restored", "updated", "unchanged",
+					     "skipped", "deleted" };
+	CLEANUP_FREE char *name = NULL;
+	struct output_line line;
+
+	(void)arg;
+	if (what == RESTORE_UNCHANGED && output_verbosity() < 2)
+		return;
+	if (output_is_json()) {
+		output_begin(&line, "verbose_status");
+		json_str(&line.json, "action", words[what]);
+		json_name(&line.json, "item", SPAN(path, strlen(path)));
+		json_u64(&line.json, "size", size);
+		output_end(&line);
+		return;
+	}
+	name = output_name(SPAN(path, strlen(path)));
+	output_note("%-9s %s\n", words[what], name ? name : "?");
+}
+
+static void sample(void *arg, struct progress_sample *out)
+{
+	struct restore *s = arg;
+	struct restore_progress p;
+	bool whole = !*s->prefix && filter_is_empty(s->include) &&
+		     filter_is_empty(s->exclude);
+
+	restorer_progress(s->restorer, &p);
+	out->files_done = s->verifying ? p.verified : p.files;
+	out->bytes_done = p.bytes;
+	out->errors = p.errors;
+	if (whole) {
+		out->files_total = s->snap.stats.files;
+		out->bytes_total = s->snap.stats.bytes;
+	}
+	if (cli_interrupted())
+		restorer_stop(s->restorer);
+}
+
+static void report_text(const struct restore *s,
+			const struct restore_progress *p, double seconds)
+{
+	char size[16], written[16], took[24];
+	bool dry = cli_flag(s->cli, "dry-run");
+	size_t i;
+
+	output_note("%s %llu files (%s), %llu directories, %llu others "
+		    "in %s\n",
+		    dry ? "would restore" : "restored",
+		    (unsigned long long)p->files, output_size(size, p->bytes),
+		    (unsigned long long)p->dirs, (unsigned long long)p->others,
+		    output_elapsed(took, seconds));
+	if (!dry)
+		output_note("wrote %s; %llu files were right already\n",
+			    output_size(written, p->bytes_written),
+			    (unsigned long long)p->files_unchanged);
+	if (p->skipped)
+		output_note("skipped %llu that exist\n",
+			    (unsigned long long)p->skipped);
+	if (p->deleted)
+		output_note("%s %llu that the snapshot does not hold\n",
+			    dry ? "would delete" : "deleted",
+			    (unsigned long long)p->deleted);
+	if (s->verifying)
+		output_note("verified %llu entries\n",
+			    (unsigned long long)p->verified);
+	for (i = 0; i < LOST_KINDS; i++)
+		if (p->lost[i])
+			log_warn("%s of %llu entries could not be restored: "
+				 "not permitted or not supported here",
+				 lost_words[i], (unsigned long long)p->lost[i]);
+	if (p->errors)
+		log_warn("%llu errors", (unsigned long long)p->errors);
+}
+
+static void report_json(const struct restore *s,
+			const struct restore_progress *p, double seconds)
+{
+	struct output_line line;
+
+	output_begin(&line, "summary");
+	json_bool(&line.json, "dry_run", cli_flag(s->cli, "dry-run"));
+	json_hex(&line.json, "snapshot_id", s->snap.id, OBJECT_ID_LEN);
+	json_name(&line.json, "target", SPAN(s->target, strlen(s->target)));
+	json_u64(&line.json, "files_restored", p->files);
+	json_u64(&line.json, "dirs_restored", p->dirs);
+	json_u64(&line.json, "others_restored", p->others);
+	json_u64(&line.json, "bytes_restored", p->bytes);
+	json_u64(&line.json, "bytes_written", p->bytes_written);
+	json_u64(&line.json, "files_unchanged", p->files_unchanged);
+	json_u64(&line.json, "files_skipped", p->skipped);
+	json_u64(&line.json, "files_deleted", p->deleted);
+	json_u64(&line.json, "verified", p->verified);
+	json_u64(&line.json, "partial", p->partial);
+	json_u64(&line.json, "owners_lost", p->lost[LOST_OWNER]);
+	json_u64(&line.json, "xattrs_lost", p->lost[LOST_XATTR]);
+	json_u64(&line.json, "devices_lost", p->lost[LOST_DEVICE]);
+	json_u64(&line.json, "flags_lost", p->lost[LOST_FLAGS]);
+	json_u64(&line.json, "errors", p->errors);
+	json_double(&line.json, "total_duration", seconds);
+	output_end(&line);
+}
+
+/* Tell the result; the exit code it has. */
+static int report(const struct restore *s)
+{
+	struct restore_progress p;
+	struct timespec now;
+	double seconds;
+	bool partial;
+	size_t i;
+
+	restorer_progress(s->restorer, &p);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	seconds = (double)(now.tv_sec - s->began.tv_sec) +
+		  (double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
+	report_text(s, &p, seconds);
+	if (output_is_json())
+		report_json(s, &p, seconds);
+	partial = p.errors > 0;
+	for (i = 0; i < LOST_KINDS; i++)
+		partial = partial || p.lost[i] > 0;
+	return partial ? CLI_PARTIAL : CLI_OK;
+}
+
+/* --- what the command line says --- */
+
+static int add_filter(const struct cli *cli, const char *const opts[4],
+		      struct filter **out)
+{
+	size_t i, k;
+	int e = filter_new(out);
+
+	for (i = 0; e == 0 && i < 4; i++) {
+		struct cli_strings list = cli_list(cli, opts[i]);
+		unsigned int fold = i & 1 ? FILTER_FOLD : 0;
+
+		for (k = 0; e == 0 && k < list.n; k++)
+			e = i < 2 ? filter_add(*out, list.v[k], fold)
+				  : filter_add_file(*out, list.v[k], fold);
+	}
+	return e;
+}
+
+static int init_filters(struct restore *s)
+{
+	static const char *const in[] = { "include", "iinclude", "include-file",
+					  "iinclude-file" };
+	static const char *const ex[] = { "exclude", "iexclude", "exclude-file",
+					  "iexclude-file" };
+	int e = add_filter(s->cli, in, &s->include);
+
+	return e < 0 ? e : add_filter(s->cli, ex, &s->exclude);
+}
+
+static enum restore_overwrite overwrite_of(const struct cli *cli)
+{
+	const char *how = cli_str(cli, "overwrite");
+
+	if (!how) /* with --delete the target becomes what the snapshot is */
+		return cli_flag(cli, "delete") ? RESTORE_IF_CHANGED
+					       : RESTORE_REFUSE;
+	if (!strcmp(how, "always"))
+		return RESTORE_ALWAYS;
+	if (!strcmp(how, "if-changed"))
+		return RESTORE_IF_CHANGED;
+	return strcmp(how, "if-newer") ? RESTORE_NEVER : RESTORE_IF_NEWER;
+}
+
+static int find_snapshot(struct restore *s)
+{
+	struct cli_strings hosts = cli_list(s->cli, "host"),
+			   tags = cli_list(s->cli, "tag"),
+			   paths = cli_list(s->cli, "path");
+	struct snapref_filter f = { hosts.v, hosts.n, tags.v,
+				    tags.n,  paths.v, paths.n };
+	bool any = hosts.n || tags.n || paths.n;
+	CLEANUP_FREE char *name = NULL;
+	const char *const *args, *path;
+	size_t n;
+	int e;
+
+	args = cli_args(s->cli, &n);
+	e = snapref_split(args[0], &name, &path);
+	if (e < 0)
+		return e;
+	n = strlen(path);
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	s->prefix = strndup(path, n);
+	if (!s->prefix)
+		return -ENOMEM;
+	return snapref_resolve(s->o.repo, name, any ? &f : NULL, &s->snap);
+}
+
+/* The node at PATH: a directory's entries, or one entry of its parent. */
+static int find_path(struct restore *s)
+{
+	struct restore_what *what = &s->what;
+	char *slash;
+	int e;
+
+	what->prefix = s->prefix;
+	memcpy(what->tree, s->snap.tree, CHUNK_ID_LEN);
+	if (!*s->prefix)
+		return 0;
+	e = tree_lookup(s->o.reader, s->snap.tree,
+			SPAN(s->prefix, strlen(s->prefix)), &s->dir, &s->self);
+	if (e == -ENOENT || e == -ENOTDIR) {
+		log_error("the snapshot does not hold %s", s->prefix);
+		return e;
+	}
+	if (e < 0)
+		return e;
+	if (s->self.type == NODE_DIR) {
+		memcpy(what->tree, s->self.tree, CHUNK_ID_LEN);
+		what->self = &s->self;
+		return 0;
+	}
+	memcpy(what->tree, s->dir.id, CHUNK_ID_LEN);
+	what->only = s->self.name;
+	slash = strrchr(s->prefix, '/');
+	*slash = '\0';
+	return 0;
+}
+
+/* --- the target --- */
+
+/* mkdir -p; the last one is private until its attributes are known. */
+static int make_dirs(const char *path)
+{
+	CLEANUP_FREE char *copy = strdup(path);
+	char *p;
+
+	if (!copy)
+		return -ENOMEM;
+	for (p = copy + 1; *p; p++) {
+		if (*p != '/' || p[1] == '/' || !p[1])
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(path, 0700) < 0 ? -errno : 0;
+}
+
+/* 1 if there is anything in it. */
+static int has_entries(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found;
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *e;
+
+	if (!d)
+		return -errno;
+	for (found = 0; !found && (e = readdir(d));)
+		found = strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+	closedir(d);
+	return found;
+}
+
+static int check_empty(const struct restore *s)
+{
+	int e;
+
+	if (s->what.target_is_new || overwrite_of(s->cli) != RESTORE_REFUSE)
+		return 0;
+	e = has_entries(s->what.target);
+	if (e < 0)
+		return log_fail(e, "list %s", s->target);
+	if (e == 0)
+		return 0;
+	if (s->what.only.len) { /* the others in it do not matter */
+		struct stat st;
+		char name[NAME_BYTES_MAX + 1];
+
+		snprintf(name, sizeof(name), "%.*s", (int)s->what.only.len,
+			 s->what.only.p);
+		if (cli_flag(s->cli, "in-place") &&
+		    fstatat(s->what.target, name, &st, AT_SYMLINK_NOFOLLOW) &&
+		    errno == ENOENT)
+			return 0;
+	}
+	log_error("%s is not empty: say with --overwrite what becomes of what "
+		  "is there (if-changed makes it right, and finishes an "
+		  "interrupted restore)",
+		  s->target);
+	return -ENOTEMPTY;
+}
+
+static int open_target(struct restore *s)
+{
+	const char *target = cli_str(s->cli, "target");
+	bool dry = cli_flag(s->cli, "dry-run");
+	int e = 0;
+
+	if (!target)
+		target = *s->prefix ? s->prefix : "/";
+	s->target = strdup(target);
+	if (!s->target)
+		return -ENOMEM;
+	s->what.target = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->what.target < 0 && errno == ENOENT && !dry) {
+		e = make_dirs(target);
+		s->what.target_is_new = e == 0;
+		if (e < 0 && e != -EEXIST)
+			return log_fail(e, "make %s", target);
+		s->what.target =
+			open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (s->what.target < 0 && errno == ENOENT && dry)
+		return 0;
+	if (s->what.target < 0)
+		return log_fail(-errno, "open target %s", target);
+	return check_empty(s);
+}
+
+static void add_skip(struct restore *s, size_t *n, const char *path)
+{
+	struct statx st;
+
+	if (!path || statx(AT_FDCWD, path, 0, STATX_INO, &st) < 0)
+		return;
+	s->skips[*n].dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	s->skips[*n].ino = st.stx_ino;
+	++*n;
+}
+
+/* --- the run --- */
+
+static int run(struct restore *s)
+{
+	struct restorer_options opt = {
+		.include = s->include,
+		.exclude = s->exclude,
+		.overwrite = overwrite_of(s->cli),
+		.delete_extra = cli_flag(s->cli, "delete"),
+		.dry_run = cli_flag(s->cli, "dry-run"),
+		.owner = !cli_flag(s->cli, "no-owner"),
+		.xattrs = !cli_flag(s->cli, "no-xattrs"),
+		.sources = s->snap.paths,
+		.n_sources = s->snap.n_paths,
+		.skips = s->skips,
+		.on_error = on_error,
+		.on_item = output_verbosity() ? on_item : NULL,
+		.arg = s,
+	};
+	struct progress *progress;
+	int e;
+
+	add_skip(s, &opt.n_skips, store_location(s->o.store));
+	add_skip(s, &opt.n_skips, s->o.cache_dir);
+	e = restorer_new(s->o.repo, &opt, &s->restorer);
+	if (e < 0)
+		return e;
+	progress = progress_start(sample, s);
+	e = restorer_run(s->restorer, &s->what);
+	if (e == 0 && cli_flag(s->cli, "verify")) {
+		s->verifying = true;
+		/* or what is read back is only the memory of it */
+		if (syncfs(s->what.target) < 0)
+			e = log_fail(-errno, "sync %s", s->target);
+		if (e == 0)
+			e = restorer_verify(s->restorer, &s->what);
+	}
+	progress_stop(progress);
+	if (cli_interrupted() && e == -ECANCELED)
+		return -EINTR;
+	return e;
+}
+
+static int restore(struct restore *s)
+{
+	int e = init_filters(s);
+
+	if (e == 0)
+		e = find_snapshot(s);
+	if (e == 0)
+		e = find_path(s);
+	if (e == 0)
+		e = open_target(s);
+	if (e == 0)
+		e = run(s);
+	return e;
+}
+
+int cmd_restore(struct cli *cli)
+{
+	struct restore s = { .cli = cli, .o = OPENED_INIT, .what.target = -1 };
+	int code, e;
+
+	clock_gettime(CLOCK_MONOTONIC, &s.began);
+	code = opened_repo(cli, &s.o);
+	if (code == CLI_OK) {
+		e = restore(&s);
+		code = e == -EINTR ? CLI_INTERRUPTED : e < 0 ? CLI_FATAL : 0;
+		if (s.restorer && e >= 0)
+			code = report(&s);
+		else if (s.restorer)
+			(void)report(&s);
+	}
+	restorer_free(s.restorer);
+	tree_dir_close(&s.dir);
+	if (s.what.target >= 0)
+		close(s.what.target);
+	filter_free(s.include);
+	filter_free(s.exclude);
+	snapshot_release(&s.snap);
+	free(s.prefix);
+	free(s.target);
+	opened_close(&s.o);
+	return code;
+}
