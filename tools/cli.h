@@ -65,6 +65,7 @@ struct cli_opt {
 	const char *words;    /* of CLI_WORD and CLI_INT */
 	uint64_t min, max;    /* of CLI_INT and CLI_PERCENT */
 	bool value_optional;  /* a value only as --name=VALUE */
+	bool may_be_empty;    /* of CLI_STRING */
 	bool without_args;    /* contradicts arguments of the verb */
 	const char *env;      /* read by cli_str() if not given */
 	const char *excludes; /* options that contradict this one */

@@ -125,7 +125,7 @@ static int check_text(const struct cli_opt *o, const char *v)
 	case CLI_TIME:
 		return timeparse_instant(v, 0, &t);
 	case CLI_STRING:
-		return *v ? 0 : -EINVAL;
+		return *v || o->may_be_empty ? 0 : -EINVAL;
 	default:
 		return 0;
 	}
