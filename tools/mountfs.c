@@ -7,7 +7,7 @@
  * for. That is rare, as the kernel keeps attributes for ever: nothing here
  * changes.
  */
-#include "tools/mountfs.h"
+#include "tools/mountfs_private.h"
 
 #include <errno.h>
 #include <sys/sysmacros.h>
@@ -17,61 +17,8 @@
 #include "base/log.h"
 #include "base/timeparse.h"
 #include "repo/browse.h"
-#include "tools/mountlinks.h"
 
 #define CHUNK_CACHE_BYTES (32u << 20)
-#define READERS_KEPT 16
-#define SNAP_NAME_MAX 48
-
-enum mkind {
-	M_ROOT,
-	M_SNAPSHOTS, /* /snapshots */
-	M_IDS,	     /* /ids */
-	M_LINK,	     /* a symlink to the snapshot's directory */
-	M_SNAPSHOT,  /* a snapshot's root */
-	M_NODE,	     /* what a snapshot holds */
-};
-
-struct mnode {
-	struct mnode *next; /* in its slot */
-	struct mnode *parent;
-	uint64_t ino;
-	uint64_t lookups; /* of the kernel */
-	uint32_t refs;	  /* children in memory */
-	uint32_t snap;
-	uint8_t kind, type;
-	bool has_xattrs;
-	uint8_t name_len;
-	uint8_t data[]; /* a directory's tree id, then the name */
-};
-
-struct msnap {
-	struct snapshot s;
-	char name[SNAP_NAME_MAX];
-	struct mountlinks *links; /* NULL: not yet counted */
-};
-
-struct mountfs {
-	struct repo *repo;
-	struct chunkcache *chunks;
-	struct msnap *snaps;
-	uint32_t n_snaps;
-	struct mnode *root;
-	struct stat stat; /* of what is not in a snapshot */
-	pthread_mutex_t lock;
-	/* guarded by lock */
-	struct mnode **slots;
-	size_t count, mask;
-	struct repo_reader *readers[READERS_KEPT];
-	unsigned int n_readers;
-	pthread_mutex_t links_lock; /* guards snaps[].links */
-};
-
-static int as_io(int e)
-{
-	return e == 0 || e == -ENOMEM || e == -ENOENT || e == -ENOTDIR ? e
-								       : -EIO;
-}
 
 /* --- numbers --- */
 
@@ -145,12 +92,6 @@ struct mnode *mountfs_root(struct mountfs *fs)
 
 /* --- the table --- */
 
-static bool has_tree(const struct mnode *m)
-{
-	return m->type == NODE_DIR &&
-	       (m->kind == M_NODE || m->kind == M_SNAPSHOT);
-}
-
 static struct span mnode_name(const struct mnode *m)
 {
 	return SPAN(m->data + (has_tree(m) ? CHUNK_ID_LEN : 0), m->name_len);
@@ -178,16 +119,6 @@ static int table_grow(struct mountfs *fs)
 	return 0;
 }
 
-/* What an mnode is made of. */
-struct spec {
-	enum mkind kind;
-	uint32_t snap;
-	uint64_t ino;
-	struct span name;
-	const struct node *node; /* M_NODE */
-	const uint8_t *tree;	 /* directories of a snapshot */
-};
-
 static struct mnode *mnode_new(struct mnode *parent, const struct spec *spec)
 {
 	size_t tree_len = spec->tree ? CHUNK_ID_LEN : 0;
@@ -211,10 +142,8 @@ static struct mnode *mnode_new(struct mnode *parent, const struct spec *spec)
 	return m;
 }
 
-/* The mnode of spec in dir, counted once more. Files with several names
- * have one mnode, by the name that was met first. */
-static int mnode_get(struct mountfs *fs, struct mnode *dir,
-		     const struct spec *spec, struct mnode **out)
+int mnode_get(struct mountfs *fs, struct mnode *dir, const struct spec *spec,
+	      struct mnode **out)
 {
 	struct mnode *m;
 	int e = 0;
@@ -318,8 +247,8 @@ static nlink_t names_of(struct mountfs *fs, uint32_t snap, const struct node *n)
 	return count;
 }
 
-static void stat_node(struct mountfs *fs, uint32_t snap, uint64_t ino,
-		      const struct node *n, struct stat *st)
+void stat_node(struct mountfs *fs, uint32_t snap, uint64_t ino,
+	       const struct node *n, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_ino = ino;
@@ -342,8 +271,7 @@ static void stat_node(struct mountfs *fs, uint32_t snap, uint64_t ino,
 		st->st_rdev = makedev(n->major, n->minor);
 }
 
-static void stat_made(const struct mountfs *fs, const struct mnode *m,
-		      struct stat *st)
+void stat_made(const struct mountfs *fs, const struct mnode *m, struct stat *st)
 {
 	*st = fs->stat;
 	st->st_ino = m->ino;
@@ -373,7 +301,7 @@ static int find_snap_name(const struct mountfs *fs, struct span name)
 	return -1;
 }
 
-static void snap_id(const struct mountfs *fs, uint32_t i, char out[static 9])
+void snap_id(const struct mountfs *fs, uint32_t i, char out[static 9])
 {
 	hex_encode(out, fs->snaps[i].s.id, 4);
 }
@@ -396,9 +324,8 @@ static bool is_name(struct span name, const char *text)
 	return name.len == strlen(text) && !memcmp(name.p, text, name.len);
 }
 
-/* What name is in a directory that no snapshot has. */
-static int spec_made(struct mountfs *fs, const struct mnode *dir,
-		     struct span name, struct spec *spec)
+int spec_made(struct mountfs *fs, const struct mnode *dir, struct span name,
+	      struct spec *spec)
 {
 	int i = -1;
 
@@ -428,9 +355,7 @@ static int spec_made(struct mountfs *fs, const struct mnode *dir,
 	return 0;
 }
 
-/* What a snapshot's entry is. */
-static void spec_node(const struct mnode *dir, const struct node *n,
-		      struct spec *spec)
+void spec_node(const struct mnode *dir, const struct node *n, struct spec *spec)
 {
 	*spec = (struct spec){
 		.kind = M_NODE,
@@ -634,177 +559,6 @@ int mountfs_getxattr(struct mountfs *fs, struct mnode *m, const char *name,
 	struct xattr_arg a = { name, out };
 
 	return m->has_xattrs ? with_node(fs, m, xattr_found, &a) : -ENODATA;
-}
-
-/* --- listing --- */
-
-struct mdir {
-	struct mnode *m;
-	uint64_t pos;
-	/* of a snapshot's directory */
-	struct dirscan scan;
-	struct node node;
-	bool has; /* node is the entry at pos */
-	bool end;
-	char name[NAME_BYTES_MAX + 1];
-};
-
-int mountfs_opendir(struct mountfs *fs, struct mnode *m, struct mdir **out)
-{
-	struct mdir *d;
-	int e;
-
-	if (m->type != NODE_DIR)
-		return -ENOTDIR;
-	d = calloc(1, sizeof(*d));
-	if (!d)
-		return -ENOMEM;
-	d->m = m;
-	e = mountfs_seekdir(fs, d, 0);
-	if (e < 0)
-		mountfs_closedir(d);
-	else
-		*out = d;
-	return e;
-}
-
-void mountfs_closedir(struct mdir *d)
-{
-	dirscan_close(&d->scan);
-	free(d);
-}
-
-/* Have the entry at the position at hand. */
-static int mdir_fill(struct mountfs *fs, struct mdir *d)
-{
-	struct repo_reader *rr;
-	int e;
-
-	if (d->has || d->end)
-		return 0;
-	rr = mountfs_reader(fs);
-	if (!rr)
-		return -ENOMEM;
-	d->scan.rr = rr;
-	e = dirscan_next(&d->scan, &d->node);
-	mountfs_reader_put(fs, rr);
-	d->has = e == 1;
-	d->end = e == 0;
-	return e < 0 ? as_io(e) : 0;
-}
-
-static int rewind_scan(struct mountfs *fs, struct mdir *d)
-{
-	struct repo_reader *rr = mountfs_reader(fs);
-	int e;
-
-	if (!rr)
-		return -ENOMEM;
-	dirscan_close(&d->scan);
-	d->has = d->end = false;
-	e = dirscan_open(rr, d->m->data, &d->scan);
-	mountfs_reader_put(fs, rr);
-	return e < 0 ? -EIO : 0;
-}
-
-int mountfs_seekdir(struct mountfs *fs, struct mdir *d, uint64_t pos)
-{
-	int e = 0;
-
-	if (!has_tree(d->m)) {
-		d->pos = pos;
-		return 0;
-	}
-	if (pos < d->pos || !d->scan.rr) {
-		e = rewind_scan(fs, d);
-		d->pos = 0;
-	}
-	while (e == 0 && d->pos < pos) {
-		e = mdir_fill(fs, d);
-		if (e == 0 && d->end)
-			break;
-		d->has = false;
-		d->pos++;
-	}
-	return e;
-}
-
-/* The pos-th name of a directory that no snapshot has; false at the end. */
-static bool made_name(const struct mountfs *fs, struct mdir *d)
-{
-	static const char *const root[] = { "snapshots", "ids", "latest" };
-	uint64_t n = fs->n_snaps, pos = d->pos;
-
-	switch (d->m->kind) {
-	case M_ROOT:
-		if (pos >= (n ? 3 : 2))
-			return false;
-		snprintf(d->name, sizeof(d->name), "%s", root[pos]);
-		return true;
-	case M_IDS:
-		if (pos < n)
-			snap_id(fs, (uint32_t)pos, d->name);
-		return pos < n;
-	default:
-		if (n > 0 && pos == n)
-			snprintf(d->name, sizeof(d->name), "latest");
-		else if (pos < n)
-			snprintf(d->name, sizeof(d->name), "%s",
-				 fs->snaps[pos].name);
-		return n > 0 && pos <= n;
-	}
-}
-
-int mountfs_peek(struct mountfs *fs, struct mdir *d, const char **name,
-		 struct stat *st)
-{
-	struct spec spec;
-	int e;
-
-	*name = d->name;
-	memset(st, 0, sizeof(*st));
-	if (!has_tree(d->m)) {
-		if (!made_name(fs, d))
-			return 0;
-		e = spec_made(fs, d->m, SPAN(d->name, strlen(d->name)), &spec);
-		st->st_ino = spec.ino;
-		st->st_mode = spec.kind == M_LINK ? S_IFLNK : S_IFDIR;
-		return e < 0 ? e : 1;
-	}
-	e = mdir_fill(fs, d);
-	if (e < 0)
-		return e;
-	if (d->end)
-		return 0;
-	memcpy(d->name, d->node.name.p, d->node.name.len);
-	d->name[d->node.name.len] = '\0';
-	spec_node(d->m, &d->node, &spec);
-	stat_node(fs, d->m->snap, spec.ino, &d->node, st);
-	return 1;
-}
-
-int mountfs_take(struct mountfs *fs, struct mdir *d, struct mnode **out,
-		 struct stat *st)
-{
-	struct spec spec;
-	int e;
-
-	if (has_tree(d->m)) {
-		spec_node(d->m, &d->node, &spec);
-		return mnode_get(fs, d->m, &spec, out);
-	}
-	e = spec_made(fs, d->m, SPAN(d->name, strlen(d->name)), &spec);
-	if (e == 0)
-		e = mnode_get(fs, d->m, &spec, out);
-	if (e == 0)
-		stat_made(fs, *out, st);
-	return e;
-}
-
-void mountfs_advance(struct mdir *d)
-{
-	d->has = false;
-	d->pos++;
 }
 
 /* --- life --- */
