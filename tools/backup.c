@@ -136,8 +136,6 @@ static void sample(void *arg, struct progress_sample *out)
 	out->files_done = p.files;
 	out->bytes_done = p.bytes;
 	out->errors = p.errors;
-	if (cli_interrupted())
-		archiver_stop(b->archiver);
 }
 
 /* --- the run --- */
@@ -413,6 +411,7 @@ static int run(struct backup *b)
 		.stream_name = b->in.stream_name,
 		.on_error = on_error,
 		.on_item = output_verbosity() ? on_item : NULL,
+		.stopped = cli_interrupted,
 		.writer = get_writer,
 		.arg = b,
 	};

@@ -478,11 +478,6 @@ void archiver_progress(struct archiver *a, struct archive_progress *out)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
-void archiver_stop(struct archiver *a)
-{
-	__atomic_store_n(&a->stopped, true, __ATOMIC_RELAXED);
-}
-
 /* --- run --- */
 
 static int run_walk(struct archiver *a)
@@ -574,7 +569,7 @@ int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN])
 	e = a->opt.stream_fd >= 0 ? run_stream(a) : run_walk(a);
 	if (e == 0)
 		e = a->error;
-	if (e == 0 && a->stopped)
+	if (e == 0 && archiver_halted(a))
 		e = -ECANCELED;
 	if (e == 0)
 		memcpy(tree, a->tree, CHUNK_ID_LEN);

@@ -19,7 +19,7 @@
  *          does; what goes wrong with a source is told to on_error and
  *          counted, and the walk goes on.
  * Memory:  options are borrowed until archiver_run() returns.
- * Threads: archiver_progress() and archiver_stop() from any, at any time.
+ * Threads: archiver_progress() from any, at any time.
  */
 #ifndef ARCHIVE_ARCHIVER_H
 #define ARCHIVE_ARCHIVER_H
@@ -69,6 +69,8 @@ struct archiver_options {
 	/* May be NULL. Files and directories, as they are decided. */
 	void (*on_item)(void *arg, const char *path, enum archive_action what,
 			uint64_t size);
+	/* Polled for each entry: true ends the walk. May be NULL. */
+	bool (*stopped)(void);
 	/* The writer; called when it is first needed, from any thread, and
 	 * may block. NULL: it could not be had (logged). */
 	struct writer *(*writer)(void *arg);
@@ -84,11 +86,10 @@ void archiver_use_catalog(struct archiver *a, struct catalog *catalog,
 			  bool is_current);
 void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
 			size_t n);
-/* Walk everything; tree gets the id of the snapshot's root. -ECANCELED after
- * archiver_stop(). -ENOENT: none of the sources could be read. */
+/* Walk everything; tree gets the id of the snapshot's root. -ECANCELED if it
+ * was stopped. -ENOENT: none of the sources could be read. */
 MUST_CHECK int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN]);
 void archiver_progress(struct archiver *a, struct archive_progress *out);
-void archiver_stop(struct archiver *a);
 void archiver_free(struct archiver *a);
 /* The sources as absolute paths, sorted; valid as long as a. */
 char **archiver_paths(const struct archiver *a, uint32_t *n);

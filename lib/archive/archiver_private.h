@@ -110,7 +110,6 @@ struct archiver {
 	size_t n_file_systems;
 	struct archive_progress progress; /* atomic counters */
 	int error;			  /* atomic: of the repository */
-	bool stopped;			  /* atomic */
 	uint8_t tree[CHUNK_ID_LEN];
 	unsigned int sources_read; /* atomic */
 };
@@ -121,7 +120,7 @@ struct archiver {
 static inline bool archiver_halted(const struct archiver *a)
 {
 	return __atomic_load_n(&a->error, __ATOMIC_RELAXED) != 0 ||
-	       __atomic_load_n(&a->stopped, __ATOMIC_RELAXED);
+	       (a->opt.stopped && a->opt.stopped());
 }
 
 /* archiver.c */

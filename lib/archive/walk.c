@@ -634,6 +634,8 @@ static int read_own_attrs(struct walker *w, struct dir_job *dir)
 	if (dir->meta_same || !dir->node)
 		return 0;
 	e = capture_attrs(w, dir->fd, dir->node);
+	if (capture_is_racy(w->a, dir->node))
+		dir->node->flags |= NODE_RACY;
 	x = dir->node->xattrs;
 	if (e < 0 || x.len == 0)
 		return e;
