@@ -8,6 +8,7 @@
  */
 #include "repo/writer_private.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/fault.h"
@@ -354,6 +355,7 @@ int lane_add(struct lane *l, enum chunk_kind kind, struct span data,
 	struct index_chunk c = { .len = (uint32_t)data.len };
 	enum pack_kind pk = pack_kind_of(kind);
 
+	assert(data.len > 0);
 	if (data.len > CHUNK_MAX)
 		return fail(l->w, log_fail(-EMSGSIZE, "a chunk of %zu bytes",
 					   data.len));

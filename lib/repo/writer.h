@@ -46,7 +46,7 @@ struct repo *writer_repo(const struct writer *w);
 MUST_CHECK int lane_new(struct writer *w, struct lane **out);
 void lane_free(struct lane *l);
 
-/* The id of data; it is stored unless it is there. */
+/* The id of data (one byte or more); it is stored unless it is there. */
 MUST_CHECK int lane_add(struct lane *l, enum chunk_kind kind,
 			struct span data, uint8_t id[CHUNK_ID_LEN]);
 /*
