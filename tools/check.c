@@ -18,6 +18,7 @@
 /* If prune replaces the head under a check, objects that the old head names
  * go away: that is no damage, and the new head is checked instead. */
 #define TRIES 4
+#define HURT_SHOWN 50
 
 struct run {
 	struct cli *cli;
@@ -105,6 +106,21 @@ static void say_problem(const struct check_problem *p)
 		say_place(&p->places[i]);
 }
 
+static void say_hurt(const struct check_report *rep)
+{
+	char id[HEX_LEN(OBJECT_ID_LEN)];
+	uint32_t i;
+
+	if (rep->hurt.count == 0)
+		return;
+	output_text("not whole: %u of %llu snapshots:", rep->hurt.count,
+		    (unsigned long long)rep->snapshots);
+	for (i = 0; i < rep->hurt.count && i < HURT_SHOWN; i++)
+		output_text(" %.8s",
+			    hex_encode(id, rep->hurt.ids[i], OBJECT_ID_LEN));
+	output_text(i < rep->hurt.count ? " ...\n" : "\n");
+}
+
 static void say_strays(const struct check_report *rep)
 {
 	char size[16];
@@ -179,6 +195,7 @@ static void json_summary(const struct run *r, double seconds)
 	const struct check_report *rep = &r->rep;
 	struct output_line line;
 	struct json_out *j = &line.json;
+	uint32_t i;
 
 	output_begin(&line, "summary");
 	json_u64(j, "problems", problems(rep));
@@ -201,6 +218,10 @@ static void json_summary(const struct run *r, double seconds)
 	json_u64(j, "condemned_bytes", rep->doomed_bytes);
 	json_u64(j, "stray_indexes", rep->stray_indexes);
 	json_u64(j, "stray_snapshots", rep->stray_snapshots);
+	json_array(j, "damaged_snapshots");
+	for (i = 0; i < rep->hurt.count; i++)
+		json_hex(j, NULL, rep->hurt.ids[i], OBJECT_ID_LEN);
+	json_close(j);
 	json_double(j, "total_duration", seconds);
 	output_end(&line);
 }
@@ -224,6 +245,7 @@ static int report(const struct run *r)
 	if (rep->more)
 		output_text("and %llu more problems\n",
 			    (unsigned long long)rep->more);
+	say_hurt(rep);
 	say_strays(rep);
 	say_summary(r, seconds);
 	if (output_is_json())

@@ -292,6 +292,8 @@ int check_repo(struct repo *r, const struct check_options *opt,
 		e = check_data(&c);
 	if (e == 0 && !check_stopped(&c))
 		e = check_trees(&c);
+	if (e == 0 && !check_stopped(&c))
+		e = check_hurt(&c);
 	if (e == 0)
 		e = c.error;
 	check_release(&c);

@@ -66,6 +66,8 @@ struct check_report {
 	uint64_t trees, maps, files, chunks; /* visited; chunks: referred to */
 	uint64_t packs_read, bytes_read, bytes_to_read;
 
+	struct idlist hurt; /* snapshots that are not whole */
+
 	/* there but not needed */
 	uint64_t stray_packs, stray_bytes;   /* of sessions that died */
 	uint64_t doomed_packs, doomed_bytes; /* prune has yet to delete them */

@@ -159,12 +159,14 @@ struct reading {
 	struct data_worker *w;
 	char name[HEX_LEN(OBJECT_ID_LEN)];
 	bool whole;	  /* every byte could be read */
+	bool told;	  /* that something is wrong */
 	uint64_t matched; /* chunks that the index has in the same place */
 	struct buf bad;	  /* a byte per frame, not 0: not readable */
 };
 
 static void found(struct reading *rd, const char *what, uint32_t frame, int err)
 {
+	rd->told = true;
 	check_problem(rd->c, CHECK_PACK, rd->name, CHECK_NOWHERE, "%s %u: %s",
 		      what, frame, log_strerror(err));
 }
@@ -370,6 +372,7 @@ static int read_inside(struct reading *rd)
 		e = hash_range(rd, end, rd->p->pack.size);
 	if (e < 0)
 		rd->whole = false;
+	rd->told |= r < 0 || e < 0;
 	if (r < 0)
 		check_problem(rd->c, CHECK_PACK, rd->name, CHECK_NOWHERE,
 			      "its directory: %s", log_strerror(r));
@@ -396,7 +399,7 @@ static int read_pack(struct check *c, struct data_worker *w,
 		e = read_inside(&rd);
 	if (e == 0 && rd.whole) {
 		sha256_final(w->hash, hash);
-		if (memcmp(hash, p->pack.id, OBJECT_ID_LEN) != 0)
+		if (!rd.told && memcmp(hash, p->pack.id, OBJECT_ID_LEN) != 0)
 			check_problem(c, CHECK_PACK, rd.name, CHECK_NOWHERE,
 				      "its content is not what its name says");
 	}

@@ -3,8 +3,8 @@
  * check_private.h - what the files of the check share.
  *
  * check.c: the driver; heads, keys, snapshots, indexes. check_pack.c: packs
- * and their content. check_tree.c: what snapshots reach. check_report.c:
- * problems.
+ * and their content. check_tree.c: what snapshots reach. check_hurt.c: the
+ * snapshots that are not whole. check_report.c: problems.
  */
 #ifndef REPO_CHECK_PRIVATE_H
 #define REPO_CHECK_PRIVATE_H
@@ -102,5 +102,8 @@ MUST_CHECK int check_data(struct check *c);
 
 /* check_tree.c */
 MUST_CHECK int check_trees(struct check *c);
+
+/* check_hurt.c: after all others; which snapshots are not whole. */
+MUST_CHECK int check_hurt(struct check *c);
 
 #endif /* REPO_CHECK_PRIVATE_H */

@@ -32,6 +32,7 @@ void check_report_release(struct check_report *rep)
 		for (p = 0; p < rep->problems[i].n_places; p++)
 			free(rep->problems[i].places[p].path);
 	free(rep->problems);
+	idlist_release(&rep->hurt);
 	memset(rep, 0, sizeof(*rep));
 }
 

@@ -18,8 +18,10 @@ setup_file() {
 	mv "$T"/{source,d01} "$BATS_FILE_TMPDIR"
 	cd "$BATS_FILE_TMPDIR" || return
 	tm backup source >/dev/null
+	objects packs >first-packs
 	mv d01 source
 	tm backup source >/dev/null
+	objects packs | comm -13 first-packs - >second-packs
 	cp -a "$REPO" good
 	cp -a "$T/cache" cache
 	tm_teardown
@@ -287,6 +289,31 @@ swap() {
 	output_has '"problems":1'
 }
 
+@test "packs: check tells which snapshots are not whole" {
+	# the large file is in both snapshots, told of once
+	pack=$(find "$REPO/packs" -type f -printf '%s %p\n' | sort -n |
+		tail -n 1 | cut -d ' ' -f 2-)
+	rm -f "$pack"
+	expect 1 tm check
+	output_has "not whole: 2 of 2 snapshots"
+	put_back
+	# what only the second one brought
+	first=$("$TIDEMARK" snapshots --repo "$REPO" --passphrase-file "$PASS" \
+		--json | grep -o '"id":"[0-9a-f]*"' | head -n 1 | cut -c 7-14)
+	while read -r pack; do
+		rm -f "$REPO/packs/$(basename "$pack")"
+		expect 1 tm check
+		output_has "not whole: 1 of 2 snapshots"
+		output_lacks "snapshots: $first"
+		expect 1 tm check --json
+		output_has '"damaged_snapshots":["'
+		put_back
+	done <"$BATS_FILE_TMPDIR/second-packs"
+	rm -f "$(objects snapshots | head -n 1)"
+	expect 1 tm check
+	output_has "not whole: 1 of 2 snapshots"
+}
+
 @test "objects of another repository with the same passphrase" {
 	"$TIDEMARK" init --repo "$T/other" --passphrase-file "$PASS"
 	"$TIDEMARK" backup --repo "$T/other" --passphrase-file "$PASS" \
@@ -376,11 +403,11 @@ cat_is_true() {
 }
 
 # restored_is_true: each file is as in the source, or it is not there or
-# short of something, and then it was named and the exit status is not 0.
+# short of something, and then it, or a directory above it, was named and the
+# exit status is not 0.
 restored_is_true() {
 	local r=0 file
-	rm -rf "$T/to"
-	tm restore latest --target "$T/to" >"$T/out" 2>&1 || r=$?
+	tm restore latest --target "$T/to" >"$T/said" 2>&1 || r=$?
 	while IFS= read -r -d '' file; do
 		if cmp -s "$SOURCE/$file" "$T/to$SOURCE/$file"; then
 			continue
@@ -389,9 +416,26 @@ restored_is_true() {
 			echo "$file is not right, and the exit status is 0"
 			return 1
 		fi
+		is_named "$SOURCE/$file" || {
+			echo "$file is not right, but not named:"
+			cat "$T/said"
+			return 1
+		}
 		[ ! -e "$T/to$SOURCE/$file" ] || only_holes "$file" ||
 			return 1
 	done < <(cd "$SOURCE" && find . -type f -printf '%P\0')
+	rm -rf "$T/to"
+}
+
+# is_named PATH: it or a directory above it, in what was said.
+is_named() {
+	local path=$1
+	while [ -n "$path" ]; do
+		grep -qF " $path:" "$T/said" && return 0
+		path=${path%/*}
+	done
+	# the root, or nothing could be opened at all
+	grep -qE ' /:|^tidemark: (pack|index|snapshot|head)' "$T/said"
 }
 
 # only_holes FILE: where it differs, there is nothing: zeros or its end.
@@ -413,9 +457,9 @@ only_holes() {
 }
 
 @test "restore never writes a wrong byte" {
-	"$TIDEMARK" help restore >/dev/null 2>&1 || skip "no restore here"
-	restored_is_true
+	tm restore latest --target "$T/to"
 	trees_equal "$SOURCE" "$T/to$SOURCE"
+	rm -rf "$T/to"
 	mapfile -t packs < <(objects packs)
 	for pack in "${packs[@]}"; do
 		size=$(stat -c %s "$pack")
@@ -430,4 +474,21 @@ only_holes() {
 	done
 	swap "${packs[0]}" "${packs[1]}"
 	restored_is_true
+}
+
+# Over what is there already, a file that cannot be read must not become a
+# mixture of old and new.
+@test "restore over other files never leaves a wrong byte that it wrote" {
+	pack=$(find "$REPO/packs" -type f -printf '%s %p\n' | sort -n |
+		tail -n 1 | cut -d ' ' -f 2-)
+	tm restore latest --target "$T/to"
+	tr '\0-\377' '\1-\377\0' <"$SOURCE/large" >"$T/to$SOURCE/large"
+	cp "$T/to$SOURCE/large" other
+	flip "$pack" $(($(stat -c %s "$pack") / 2))
+	run tm restore latest --target "$T/to" --overwrite always
+	[ "$status" -ne 0 ]
+	output_has "$SOURCE/large"
+	# as it was, gone, or all zeros where it could not be had
+	[ ! -e "$T/to$SOURCE/large" ] || cmp -s other "$T/to$SOURCE/large" ||
+		only_holes large
 }
