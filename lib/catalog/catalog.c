@@ -9,6 +9,10 @@
  *
  * MDB_NOMETASYNC: one fdatasync a batch; what may be lost is the last batch,
  * never the structure.
+ *
+ * A record begins with a checksum of its key and of what follows. The disk
+ * may return something else than was written, and what a record says of
+ * unchanged files goes into the next snapshot as it stands.
  */
 #include "catalog/catalog.h"
 
@@ -21,11 +25,14 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "catalog/verify.h"
 
 #define MAP_SIZE (256ull << 30) /* address space; the file is what it holds */
 #define SETS_MAX 4096
 #define BATCH_BYTES (4u << 20)
 #define SET_NAME_LEN 32
+#define SUM_LEN 8
+#define RECORD_MIN (SUM_LEN + 32)
 
 struct pending {
 	struct pending *next;
@@ -70,6 +77,23 @@ static uint64_t key_hash(const uint8_t key[CATALOG_KEY_LEN])
 	h *= 0xc4ceb9fe1a85ec53ull;
 	h ^= h >> 29;
 	return h ? h : 1;
+}
+
+/* Against accidents; who can write here can read the files as well. */
+static uint64_t record_sum(const uint8_t key[CATALOG_KEY_LEN],
+			   struct span value)
+{
+	uint64_t h = key_hash(key) ^ value.len, word = 0;
+	size_t i;
+
+	for (i = 0; i + 8 <= value.len; i += 8) {
+		h = (h ^ get_le64(value.p + i)) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 32;
+	}
+	if (i < value.len)
+		memcpy(&word, value.p + i, value.len - i);
+	h = (h ^ word) * 0xff51afd7ed558ccdull;
+	return h ^ h >> 32;
 }
 
 static int fail(int rc, const char *what)
@@ -209,10 +233,34 @@ static int lock_take(struct catalog *c, const char *dir)
 	return -EBUSY;
 }
 
+/* What cannot be used is begun anew: it is a cache. */
+static int open_or_begin(struct catalog *c, const char *path, struct span set)
+{
+	char lock[4096 + 8];
+	int e = catalog_verify(path), rc = e == -EUCLEAN ? MDB_CORRUPTED : 0;
+
+	if (rc == 0)
+		rc = env_open(c, path);
+	if (rc == 0)
+		rc = set_open(c, set);
+	if (rc != MDB_INVALID && rc != MDB_VERSION_MISMATCH &&
+	    rc != MDB_CORRUPTED && rc != MDB_PAGE_NOTFOUND && rc != MDB_PANIC)
+		return rc;
+	log_warn("catalog %s is damaged: starting a new one, this run looks at "
+		 "everything",
+		 path);
+	env_close(c);
+	unlink(path);
+	snprintf(lock, sizeof(lock), "%s-lock", path);
+	unlink(lock);
+	rc = env_open(c, path);
+	return rc ? rc : set_open(c, set);
+}
+
 int catalog_open(const char *dir, struct span set, struct catalog **out)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
-	char path[4096], lock[4096 + 8];
+	char path[4096];
 	int e, rc;
 
 	if (!c)
@@ -225,22 +273,7 @@ int catalog_open(const char *dir, struct span set, struct catalog **out)
 		return e;
 	}
 	snprintf(path, sizeof(path), "%s/catalog", dir);
-	snprintf(lock, sizeof(lock), "%s-lock", path);
-	rc = env_open(c, path);
-	if (rc == 0)
-		rc = set_open(c, set);
-	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
-	    rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_PANIC) {
-		log_warn("catalog %s is damaged (%s): starting a new one, this "
-			 "run looks at everything",
-			 path, mdb_strerror(rc));
-		env_close(c);
-		unlink(path);
-		unlink(lock);
-		rc = env_open(c, path);
-		if (rc == 0)
-			rc = set_open(c, set);
-	}
+	rc = open_or_begin(c, path, set);
 	if (rc) {
 		e = fail(rc, path);
 		catalog_close(c);
@@ -286,15 +319,19 @@ struct span catalog_get(struct catalog *c, struct catalog_key key)
 {
 	uint8_t k[CATALOG_KEY_LEN];
 	MDB_val mk = { sizeof(k), k }, val;
+	struct span value;
 	int rc;
 
 	key_encode(key, k);
 	pthread_mutex_lock(&c->lock);
 	rc = mdb_get(c->read, c->dbi, &mk, &val);
 	pthread_mutex_unlock(&c->lock);
-	if (rc || val.mv_size < 32)
+	if (rc || val.mv_size < RECORD_MIN)
 		return SPAN(NULL, 0);
-	return SPAN(val.mv_data, val.mv_size);
+	value = SPAN((uint8_t *)val.mv_data + SUM_LEN, val.mv_size - SUM_LEN);
+	if (get_le64(val.mv_data) != record_sum(k, value))
+		return SPAN(NULL, 0); /* read it all, and write it anew */
+	return value;
 }
 
 void catalog_done(struct span record)
@@ -355,16 +392,20 @@ static int flush(struct catalog *c)
 int catalog_put(struct catalog *c, struct catalog_key key,
 		const uint8_t tree[32], struct span parts)
 {
-	struct pending *p = malloc(sizeof(*p) + 32 + parts.len);
+	struct pending *p = malloc(sizeof(*p) + RECORD_MIN + parts.len);
+	uint8_t k[CATALOG_KEY_LEN];
 	int e;
 
 	if (!p)
 		return -ENOMEM;
 	p->key = key;
-	p->len = 32 + parts.len;
-	memcpy(p->value, tree, 32);
+	p->len = RECORD_MIN + parts.len;
+	memcpy(p->value + SUM_LEN, tree, 32);
 	if (parts.len)
-		memcpy(p->value + 32, parts.p, parts.len);
+		memcpy(p->value + RECORD_MIN, parts.p, parts.len);
+	key_encode(key, k);
+	put_le64(p->value, record_sum(k, SPAN(p->value + SUM_LEN,
+					      p->len - SUM_LEN)));
 	pthread_mutex_lock(&c->lock);
 	p->next = c->pending;
 	c->pending = p;
