@@ -135,15 +135,20 @@ static int encode_xattrs(struct xattr_of of, char *names, size_t len,
 			 struct buf *out)
 {
 	CLEANUP_BUF struct buf list = BUF_INIT(XATTRS_BYTES_MAX);
-	char *sorted[XATTR_NAMES_MAX / 64], *p;
+	CLEANUP_FREE char **sorted = NULL;
 	uint64_t count = 0;
 	size_t n = 0, i;
+	char *p;
 	int e = 0;
 
-	for (p = names; p < names + len && n < ARRAY_LEN(sorted);
-	     p += strlen(p) + 1)
+	for (p = names; p < names + len; p += strlen(p) + 1)
+		n++;
+	sorted = malloc(n * sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	for (n = 0, p = names; p < names + len; p += strlen(p) + 1)
 		sorted[n++] = p;
-	qsort(sorted, n, sizeof(sorted[0]), name_order);
+	qsort(sorted, n, sizeof(*sorted), name_order);
 	for (i = 0; e == 0 && i < n; i++)
 		e = append_one(of, sorted[i], &list, &count);
 	if (e < 0 || count == 0)

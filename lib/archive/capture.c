@@ -265,6 +265,10 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 		capture_done(w, dir, entry, n, old != NULL, e);
 	} else if (only_meta(w, old, n, dir->record_live)) {
 		n->content = old->content;
+		if (capture_is_racy(w->a, n))
+			n->flags |= NODE_RACY;
+		if (n->flags & NODE_HARDLINK)
+			(void)!links_put(w->a, n);
 		COUNT(w->a, files_unchanged, 1);
 		archiver_item(w->a, dir, entry->name, ARCHIVE_META, n->size);
 		entry_set(w, dir, entry, n);
@@ -315,6 +319,14 @@ static int read_target(struct walker *w, int dirfd, const char *name,
 	return 0;
 }
 
+/* -ENOENT also comes from a /proc that is not there. */
+static bool is_gone(const struct dir_job *dir, const char *name)
+{
+	struct statx st;
+
+	return capture_statx(dir->fd, name, &st) == -ENOENT;
+}
+
 static void capture_other(struct walker *w, struct dir_job *dir,
 			  struct entry *entry, struct node *n, bool had_old)
 {
@@ -335,7 +347,7 @@ static void capture_other(struct walker *w, struct dir_job *dir,
 		archiver_item(w->a, dir, entry->name,
 			      had_old ? ARCHIVE_CHANGED : ARCHIVE_NEW, 0);
 		entry_set(w, dir, entry, n);
-	} else if (e == -ENOENT) {
+	} else if (e == -ENOENT && is_gone(dir, name)) {
 		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
 	} else {
 		archiver_error(w->a, dir, entry->name, e, "read");

@@ -147,7 +147,7 @@ static int cut_range(struct walker *w, struct segment *s, int fd, uint64_t off,
 	struct chunk_state state = { 0 };
 	uint64_t left = end - off;
 	size_t at = 0;
-	int e = 0;
+	int e = 0, stale = 0;
 
 	w->window.len = 0;
 	while (e == 0 && !archiver_halted(w->a)) {
@@ -158,6 +158,10 @@ static int cut_range(struct walker *w, struct segment *s, int fd, uint64_t off,
 			w->window.len = have;
 			at = 0;
 			e = fill(w, fd, &off, &left);
+			if (e == -ESTALE) { /* what there was is kept */
+				stale = e;
+				e = 0;
+			}
 			if (e < 0)
 				break;
 			have = w->window.len;
@@ -170,7 +174,7 @@ static int cut_range(struct walker *w, struct segment *s, int fd, uint64_t off,
 		at += n;
 		memset(&state, 0, sizeof(state));
 	}
-	return e;
+	return e < 0 ? e : stale;
 }
 
 static int walk_segment(struct walker *w, struct segment *s)
@@ -236,6 +240,8 @@ static int plan(struct large_job *f)
 			break;
 		if (d < 0)
 			d = (off_t)at;
+		if ((uint64_t)d >= size) /* it has grown meanwhile */
+			break;
 		h = lseek(f->fd, d, SEEK_HOLE);
 		if (h < 0 || (uint64_t)h > size)
 			h = (off_t)size;
@@ -339,19 +345,38 @@ static void large_done(struct walker *w, struct large_job *f, int e)
 	dir_job_done(w, dir);
 }
 
-/* After a change the pieces may disagree with each other and with the size;
- * make them add up to the size that the snapshot will show. */
-static int settle(struct large_job *f)
+static uint64_t length_of(const struct segment *s)
 {
 	uint64_t sum = 0;
-	size_t i, k;
+	size_t k;
 
-	for (i = 0; i < f->n_segments; i++)
-		for (k = 0; k < f->segments[i].n_pieces; k++)
-			sum += f->segments[i].pieces[k].len;
-	f->node.size = sum;
+	for (k = 0; k < s->n_pieces; k++)
+		sum += s->pieces[k].len;
+	return sum;
+}
+
+/*
+ * After a change a segment may have ended early. What could not be read
+ * becomes a hole, so that everything behind it stays where it was; nothing is
+ * added at the end, and the size is that of what there is.
+ */
+static int settle(struct large_job *f)
+{
+	size_t i, n = f->n_segments;
+	int e = 0;
+
+	while (n > 0 && f->segments[n - 1].n_pieces == 0)
+		n--;
+	f->node.size = 0;
+	for (i = 0; e == 0 && i < n; i++) {
+		struct segment *s = &f->segments[i];
+
+		if (i + 1 < n)
+			e = add_hole(s, s->to - s->from - length_of(s));
+		f->node.size += length_of(s);
+	}
 	f->node.flags |= NODE_PARTIAL;
-	return 0;
+	return e;
 }
 
 static void segment_run(struct pool_job *job, unsigned int worker)
@@ -411,7 +436,7 @@ static int begin(struct walker *w, struct large_job *f)
 	fresh.name = f->entry->name;
 	f->node = fresh;
 	if (fresh.type != NODE_FILE)
-		return -ENOENT;
+		return -ESTALE;
 	e = capture_attrs(w, f->fd, &f->node);
 	if (e < 0 || f->node.xattrs.len == 0)
 		return e;
