@@ -18,6 +18,7 @@
 #include "archive/fileslist.h"
 #include "base/log.h"
 #include "compress/compress.h"
+#include "tools/backup_count.h"
 #include "tools/backup_options.h"
 #include "tools/commands.h"
 #include "tools/opened.h"
@@ -36,6 +37,7 @@ struct backup {
 	struct catalog *catalog;
 	struct writer *writer;
 	struct archiver *archiver;
+	struct count *count; /* NULL: nobody watches */
 	struct timespec began;
 	/* the opening thread */
 	pthread_t opener;
@@ -136,6 +138,7 @@ static void sample(void *arg, struct progress_sample *out)
 	out->files_done = p.files;
 	out->bytes_done = p.bytes;
 	out->errors = p.errors;
+	(void)count_get(b->count, &out->files_total, &out->bytes_total);
 }
 
 /* --- the run --- */
@@ -365,6 +368,7 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 {
 	uint8_t tree[CHUNK_ID_LEN];
 	struct progress *progress;
+	uint32_t n;
 	int e;
 
 	*lost = false;
@@ -375,9 +379,13 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	if (e < 0)
 		return e;
 	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
+	if (progress_is_wanted() && b->in.stream_fd < 0)
+		b->count = count_start(archiver_paths(b->archiver, &n),
+				       b->in.filter, opt->one_file_system);
 	progress = progress_start(sample, b);
 	e = archiver_run(b->archiver, tree);
 	progress_stop(progress);
+	count_stop(TAKE_PTR(b->count));
 	if (e == 0 && cli_interrupted())
 		e = -EINTR;
 	if (e == 0 && b->in.command)

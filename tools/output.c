@@ -285,8 +285,10 @@ char *output_elapsed(char out[static 24], double seconds)
 			 s % 60);
 	else if (s >= 60)
 		snprintf(out, 24, "%lu:%02lu", s / 60, s % 60);
-	else
+	else if (s >= 10)
 		snprintf(out, 24, "%lus", s);
+	else
+		snprintf(out, 24, "%.1fs", seconds > 0 ? seconds : 0.0);
 	return out;
 }
 

@@ -70,7 +70,7 @@ void output_item(enum log_level level, const char *during, struct span path,
 
 /* "1.5 MiB", "17 B". Returns out. */
 char *output_size(char out[static 16], uint64_t bytes);
-/* "7s", "1:02", "3:04:05". */
+/* "0.6s", "17s", "1:02", "3:04:05". */
 char *output_elapsed(char out[static 24], double seconds);
 /* "2026-01-31 15:04:05", local time. */
 char *output_time(char out[static 24], int64_t ns);
@@ -90,6 +90,8 @@ struct progress_sample {
 typedef void progress_fn(void *arg, struct progress_sample *out);
 
 struct progress;
+/* Would progress_start() show anything? */
+bool progress_is_wanted(void);
 /* sample is called from the other thread until progress_stop(). Without
  * memory there is no progress, and NULL. */
 struct progress *progress_start(progress_fn *sample, void *arg);

@@ -192,7 +192,7 @@ static void *draw_thread(void *arg)
 	return NULL;
 }
 
-static bool is_wanted(void)
+bool progress_is_wanted(void)
 {
 	const char *term = getenv("TERM");
 
@@ -210,7 +210,7 @@ struct progress *progress_start(progress_fn *sample, void *arg)
 	sigset_t all, old;
 	int r;
 
-	if (!is_wanted())
+	if (!progress_is_wanted())
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p)
