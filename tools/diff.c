@@ -198,8 +198,8 @@ static void tell_change(struct differ *d, const struct node *a,
 		count(&d->added, b);
 	} else if (content_differs(a, b)) {
 		tell(d, 'M', false);
-		d->changed++;
 		if (a->type == NODE_FILE) {
+			d->changed++;
 			d->removed.bytes += a->size;
 			d->added.bytes += b->size;
 		}

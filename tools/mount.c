@@ -316,7 +316,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino,
 	fuse_reply_err(req, 0);
 }
 
-/* Put together what lies in several chunks, or in holes. */
+/* Put together what lies in several chunks, or in holes. All of it or an
+ * error: the kernel takes less than it asked for as the end of the file, and
+ * a file that ends early without an error looks sound. */
 static ssize_t gather(struct mountfs *fs, struct fileread *f,
 		      struct repo_reader *rr, uint64_t off, char *buf,
 		      size_t size)
@@ -329,9 +331,9 @@ static ssize_t gather(struct mountfs *fs, struct fileread *f,
 		int e = fileread_get(f, c, rr, off + done, size - done, &piece);
 
 		if (e < 0)
-			return done > 0 ? (ssize_t)done : e;
+			return e;
 		if (piece.len == 0)
-			break;
+			return -EIO;
 		if (piece.p)
 			memcpy(buf + done, piece.p, piece.len);
 		else
