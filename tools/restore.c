@@ -90,8 +90,6 @@ static void sample(void *arg, struct progress_sample *out)
 		out->files_total = s->snap.stats.files;
 		out->bytes_total = s->snap.stats.bytes;
 	}
-	if (cli_interrupted())
-		restorer_stop(s->restorer);
 }
 
 static void report_text(const struct restore *s,
@@ -401,6 +399,7 @@ static int run(struct restore *s)
 		.skips = s->skips,
 		.on_error = on_error,
 		.on_item = output_verbosity() ? on_item : NULL,
+		.is_stopped = cli_interrupted,
 		.arg = s,
 	};
 	struct progress *progress;

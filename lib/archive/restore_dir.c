@@ -173,8 +173,8 @@ static int make_dir(struct rdir *dir)
 	struct restorer *r = dir->r;
 	int at = dir->parent->fd, fd, e;
 
-	if (at < 0)
-		return at; /* a dry run below what is not there */
+	if (at < 0) /* a dry run below what is not there */
+		return -ENOENT;
 	if (!restorer_reads(r)) {
 		if (mkdirat(at, dir->name, 0700) == 0)
 			dir->created = true;
@@ -260,6 +260,8 @@ static void finish(struct rworker *w, struct rdir *dir)
 
 	if (dir->fd < 0)
 		return;
+	if (!dir->created && !restorer_halted(w->r) && !restorer_reads(w->r))
+		restore_sweep(w, dir);
 	if (!restorer_halted(w->r) && !restorer_reads(w->r) && dir->has_meta &&
 	    (dir->created || dir->touch)) {
 		robj_existing(&o, &dir->st);

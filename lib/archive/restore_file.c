@@ -290,7 +290,7 @@ static int open_temp(struct rworker *w, struct rdir *dir, const struct node *n,
 	restore_temp_name(temp, n->name);
 	fd = open_existing(dirfd, temp, O_RDWR, st);
 	if (fd >= 0 && st->stx_nlink == 1 && st->stx_uid == w->r->uid &&
-	    !(st->stx_mode & 077) && !dir->odd)
+	    !(st->stx_mode & 022) && !dir->odd)
 		return fd;
 	if (fd >= 0)
 		close(fd);

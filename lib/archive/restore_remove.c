@@ -301,3 +301,47 @@ void restore_delete_extra(struct rworker *w, struct rdir *dir)
 		free(have.v[--have.n]);
 	free(have.v);
 }
+
+/* --- leftovers --- */
+
+static bool is_temp_name(const char *name)
+{
+	return strncmp(name, ".tidemark-", 10) == 0 &&
+	       strspn(name + 10, "0123456789abcdef") == 16 &&
+	       strcmp(name + 26, ".tmp") == 0;
+}
+
+/* One that was backed up is a file like others. */
+static bool is_in_tree(struct rworker *w, struct rdir *dir, const char *name)
+{
+	struct tree_dir d;
+	struct node n;
+	bool has;
+
+	has = tree_dir_open(w->rr, dir->meta.tree, &d) < 0 ||
+	      tree_dir_find(&d, SPAN(name, strlen(name)), &n) != 0;
+	tree_dir_close(&d);
+	return has;
+}
+
+void restore_sweep(struct rworker *w, struct rdir *dir)
+{
+	struct names have = { NULL, 0, 0 };
+	struct statx st;
+	size_t i;
+	int e;
+
+	if (w->r->opt.overwrite == RESTORE_REFUSE ||
+	    w->r->opt.overwrite == RESTORE_NEVER)
+		return;
+	e = list(dir->fd, &have);
+	for (i = 0; e == 0 && i < have.n; i++)
+		if (is_temp_name(have.v[i]) &&
+		    restorer_statx(dir->fd, have.v[i], &st) == 0 &&
+		    !S_ISDIR(st.stx_mode) && st.stx_uid == w->r->uid &&
+		    !is_in_tree(w, dir, have.v[i]))
+			(void)!unlink_one(dir->fd, have.v[i], 0);
+	while (have.n > 0)
+		free(have.v[--have.n]);
+	free(have.v);
+}

@@ -285,7 +285,7 @@ static int run_pass(struct restorer *r, const struct restore_what *what,
 		rlinks_finish(&r->workers[0]);
 	umask(mask);
 	e = __atomic_load_n(&r->error, __ATOMIC_RELAXED);
-	return e < 0 ? e : r->stopped ? -ECANCELED : 0;
+	return e < 0 ? e : restorer_halted(r) ? -ECANCELED : 0;
 }
 
 int restorer_run(struct restorer *r, const struct restore_what *what)
@@ -296,11 +296,6 @@ int restorer_run(struct restorer *r, const struct restore_what *what)
 int restorer_verify(struct restorer *r, const struct restore_what *what)
 {
 	return run_pass(r, what, PASS_VERIFY);
-}
-
-void restorer_stop(struct restorer *r)
-{
-	__atomic_store_n(&r->stopped, true, __ATOMIC_RELAXED);
 }
 
 void restorer_progress(struct restorer *r, struct restore_progress *out)

@@ -31,8 +31,8 @@
  *          can be restored: the target is full or read-only. What goes wrong
  *          with one entry is told to on_error and counted.
  * Memory:  options are borrowed until restorer_free().
- * Threads: restorer_progress() and restorer_stop() from any, at any time.
- *          The process's umask is 0 during restorer_run().
+ * Threads: restorer_progress() from any, at any time. The process's umask
+ *          is 0 during restorer_run().
  */
 #ifndef ARCHIVE_RESTORER_H
 #define ARCHIVE_RESTORER_H
@@ -96,6 +96,8 @@ struct restorer_options {
 	/* May be NULL. */
 	void (*on_item)(void *arg, const char *path, enum restore_action what,
 			uint64_t size);
+	/* May be NULL. Asked often, by any thread: end the run soon? */
+	bool (*is_stopped)(void);
 	void *arg;
 };
 
@@ -114,7 +116,7 @@ MUST_CHECK int restorer_new(struct repo *repo,
 			    const struct restorer_options *opt,
 			    struct restorer **out);
 void restorer_free(struct restorer *r);
-/* -ECANCELED after restorer_stop(). */
+/* -ECANCELED if it was stopped. */
 MUST_CHECK int restorer_run(struct restorer *r,
 			    const struct restore_what *what);
 /* Read back what restorer_run() restored and compare it with the snapshot;
@@ -123,6 +125,5 @@ MUST_CHECK int restorer_run(struct restorer *r,
 MUST_CHECK int restorer_verify(struct restorer *r,
 			       const struct restore_what *what);
 void restorer_progress(struct restorer *r, struct restore_progress *out);
-void restorer_stop(struct restorer *r);
 
 #endif /* ARCHIVE_RESTORER_H */

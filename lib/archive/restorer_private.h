@@ -71,7 +71,6 @@ struct restorer {
 	struct rlink_table *links;	  /* guarded by link_lock */
 	struct restore_progress progress; /* atomic counters */
 	int error;			  /* atomic */
-	bool stopped;			  /* atomic */
 };
 
 #define RCOUNT(r, field, n)                                                    \
@@ -79,8 +78,8 @@ struct restorer {
 
 static inline bool restorer_halted(const struct restorer *r)
 {
-	return __atomic_load_n(&r->stopped, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&r->error, __ATOMIC_RELAXED) < 0;
+	return __atomic_load_n(&r->error, __ATOMIC_RELAXED) < 0 ||
+	       (r->opt.is_stopped && r->opt.is_stopped());
 }
 
 /* Only look, write nothing? */
@@ -228,5 +227,7 @@ MUST_CHECK int restore_remove(struct rworker *w, struct rdir *dir, int dirfd,
 			      struct span name);
 /* Remove what is in dir and not in its tree. */
 void restore_delete_extra(struct rworker *w, struct rdir *dir);
+/* Remove the temporary files that a killed run left in dir. */
+void restore_sweep(struct rworker *w, struct rdir *dir);
 
 #endif /* ARCHIVE_RESTORER_PRIVATE_H */
