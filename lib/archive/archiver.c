@@ -188,7 +188,20 @@ static bool is_pseudo(long type)
 	return false;
 }
 
-uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool *pseudo)
+/* Push what is dirty to disk: see "Consistency" in archiver.h. */
+static void sync_at(int dirfd, const char *path)
+{
+	CLEANUP_CLOSE int fd = openat(dirfd, path,
+				      O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+					      O_NOFOLLOW | O_NOCTTY);
+
+	if (fd >= 0 && syncfs(fd) < 0)
+		log_warn("sync the file system of %s: %s", path,
+			 log_strerror(-errno));
+}
+
+uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
+		       bool *pseudo)
 {
 	struct statfs fs;
 	uint64_t fsid = dev;
@@ -217,11 +230,17 @@ uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool *pseudo)
 			a->file_systems[i].dev = dev;
 			a->file_systems[i].fsid = fsid;
 			a->file_systems[i].pseudo = *pseudo;
+			a->file_systems[i].synced = false;
 			a->n_file_systems++;
 		}
 	} else {
 		fsid = a->file_systems[i].fsid;
 		*pseudo = a->file_systems[i].pseudo;
+	}
+	if (sync && !*pseudo && i < a->n_file_systems &&
+	    !a->file_systems[i].synced) {
+		sync_at(fd, ".");
+		a->file_systems[i].synced = true;
 	}
 	pthread_mutex_unlock(&a->lock);
 	return fsid;
@@ -321,17 +340,6 @@ static void places_free(struct place *p)
 		free(p);
 		p = next;
 	}
-}
-
-/* Push what is dirty to disk: see "Consistency" in archiver.h. */
-static void sync_source(const char *path)
-{
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
-						  O_NOFOLLOW | O_NOCTTY);
-
-	if (fd >= 0 && syncfs(fd) < 0)
-		log_warn("sync the file system of %s: %s", path,
-			 log_strerror(-errno));
 }
 
 static int add_sources(struct archiver *a)
@@ -496,7 +504,7 @@ static int run_walk(struct archiver *a)
 	 * has its own: two seconds of doubt, read again next time. */
 	a->synced = (struct node_time){ now.tv_sec - 2, (uint32_t)now.tv_nsec };
 	for (i = 0; i < a->n_paths; i++)
-		sync_source(a->paths[i]);
+		sync_at(AT_FDCWD, a->paths[i]);
 	e = capture_statx(AT_FDCWD, "/", &st);
 	if (e < 0) {
 		free(root);
@@ -506,7 +514,7 @@ static int run_walk(struct archiver *a)
 	root->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
 	root->fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	root->key.ino = st.stx_ino;
-	root->key.fsid = archiver_fsid(a, root->dev, root->fd, &pseudo);
+	root->key.fsid = archiver_fsid(a, root->dev, root->fd, false, &pseudo);
 	if (root->fd >= 0)
 		close(root->fd);
 	root->fd = -1;
@@ -541,7 +549,9 @@ static int run_stream(struct archiver *a)
 		return -ECANCELED;
 	e = large_stream(w, a->opt.stream_fd, &n, &n.size);
 	if (e < 0)
-		return log_fail(e, "read %s", a->opt.stream_name);
+		return e == -ECANCELED
+			       ? e
+			       : log_fail(e, "read %s", a->opt.stream_name);
 	COUNT(a, files, 1);
 	COUNT(a, files_new, 1);
 	COUNT(a, bytes, n.size);

@@ -105,7 +105,7 @@ struct archiver {
 	struct link_table *links;
 	struct { /* guarded by lock: st_dev to a number that lasts */
 		uint64_t dev, fsid;
-		bool pseudo;
+		bool pseudo, synced;
 	} * file_systems;
 	size_t n_file_systems;
 	struct archive_progress progress; /* atomic counters */
@@ -135,8 +135,10 @@ void archiver_item(struct archiver *a, struct dir_job *dir, struct span name,
  * which has then ended the walk. */
 struct lane *walker_lane(struct walker *w);
 bool archiver_has(struct archiver *a, const uint8_t id[CHUNK_ID_LEN]);
-/* The lasting number of a file system; fd is an object on it. */
-uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool *pseudo);
+/* The lasting number of a file system; fd is an object on it. With sync, one
+ * that is seen so for the first time is synced: nothing of it was read yet. */
+uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
+		       bool *pseudo);
 int walker_put(void *arg, enum chunk_kind kind, struct span bytes,
 	       uint8_t id[CHUNK_ID_LEN]);
 /* The path of name in dir (or of dir), malloc'd; NULL without memory. */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/uio.h>
 
 #include "archive/archiver_private.h"
@@ -18,6 +19,7 @@
 
 #define SEGMENT_DATA (128ull << 20)
 #define WINDOW (2 * CDC_MAX)
+#define STREAM_POLL_MS 200
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x80 /* Linux 6.14: leave the page cache as it was */
 #endif
@@ -488,6 +490,32 @@ void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
 	pool_push(w->a->pool, &f->job);
 }
 
+/* Like io_read_full(), but a silent pipe does not keep the walk from being
+ * stopped: poll() is never restarted, and a signal that comes just before it
+ * is seen after STREAM_POLL_MS. */
+static ssize_t read_stream(struct walker *w, int fd, uint8_t *p, size_t len)
+{
+	struct pollfd poll_for = { .fd = fd, .events = POLLIN };
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = poll(&poll_for, 1, STREAM_POLL_MS);
+
+		if (archiver_halted(w->a))
+			return -ECANCELED;
+		if (n == 0 || (n < 0 && errno == EINTR))
+			continue;
+		n = read(fd, p + done, len - done);
+		if (n == 0)
+			break;
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+	return (ssize_t)done;
+}
+
 int large_stream(struct walker *w, int fd, struct node *n, uint64_t *bytes)
 {
 	struct segment s = { 0 };
@@ -505,8 +533,8 @@ int large_stream(struct walker *w, int fd, struct node *n, uint64_t *bytes)
 
 			memmove(w->window.p, w->window.p + at, have);
 			at = 0;
-			got = io_read_full(fd, w->window.p + have,
-					   WINDOW - have);
+			got = read_stream(w, fd, w->window.p + have,
+					  WINDOW - have);
 			if (got < 0) {
 				e = (int)got;
 				break;

@@ -165,10 +165,7 @@ static int list_dir(struct walker *w, struct dir_job *dir)
 				return -ENOMEM;
 		}
 	}
-	if (n < 0)
-		return -errno;
-	qsort(dir->entries, dir->n_entries, sizeof(*dir->entries), entry_order);
-	return 0;
+	return n < 0 ? -errno : 0;
 }
 
 static int list_places(struct dir_job *dir)
@@ -178,7 +175,6 @@ static int list_places(struct dir_job *dir)
 	for (p = dir->place->children; p; p = p->next)
 		if (!entry_add(dir, p->name))
 			return -ENOMEM;
-	qsort(dir->entries, dir->n_entries, sizeof(*dir->entries), entry_order);
 	return 0;
 }
 
@@ -353,7 +349,11 @@ static bool stays_outside(struct walker *w, struct dir_job *dir,
 			O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd >= 0) {
-		n->fsid = archiver_fsid(w->a, dev, fd, &pseudo);
+		/* what is mounted below a source, and will be entered */
+		n->fsid = archiver_fsid(w->a, dev, fd,
+					n->type == NODE_DIR && !dir->place &&
+						!w->a->opt.one_file_system,
+					&pseudo);
 		close(fd);
 	}
 	return n->type == NODE_DIR && !dir->place &&
@@ -433,8 +433,14 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 	n.name = entry->name;
 	n.fsid = dir->key.fsid;
 	entry->type = n.type;
-	if (n.type == 0 || is_skipped(w->a, dev, n.ino))
+	if (n.type == 0)
 		return;
+	if (is_skipped(w->a, dev, n.ino)) {
+		if (dir->place) /* a source is this, or lies below it */
+			archiver_error(w->a, dir, entry->name, -EPERM,
+				       "the repository is no source:");
+		return;
+	}
 	if (dev != dir->dev && stays_outside(w, dir, entry, &n, dev)) {
 		set_mount_point(w, dir, entry, &n);
 		return;
@@ -709,6 +715,10 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 	e = dir->place ? list_places(dir) : list_dir(w, dir);
 	if (e < 0)
 		archiver_error(w->a, dir, none, e, "list directory");
+	/* in the order of trees, even if the listing broke off */
+	if (dir->n_entries > 0)
+		qsort(dir->entries, dir->n_entries, sizeof(*dir->entries),
+		      entry_order);
 	stat_entries(w, dir);
 }
 
