@@ -346,6 +346,10 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	s.n_tags = b->in.n_tags;
 	if (have && cli_flag(b->cli, "skip-if-unchanged") &&
 	    !memcmp(parent.tree, tree, CHUNK_ID_LEN)) {
+		/* the parent's tree is this one: the records hold for it */
+		if (b->catalog && !cli_flag(b->cli, "dry-run"))
+			(void)!catalog_commit(b->catalog,
+					      repo_head(b->o.repo)->hash);
 		report(b, &s, true);
 	} else if (cli_flag(b->cli, "dry-run")) {
 		report(b, &s, false);
