@@ -404,8 +404,8 @@ int catalog_put(struct catalog *c, struct catalog_key key,
 	if (parts.len)
 		memcpy(p->value + RECORD_MIN, parts.p, parts.len);
 	key_encode(key, k);
-	put_le64(p->value, record_sum(k, SPAN(p->value + SUM_LEN,
-					      p->len - SUM_LEN)));
+	put_le64(p->value,
+		 record_sum(k, SPAN(p->value + SUM_LEN, p->len - SUM_LEN)));
 	pthread_mutex_lock(&c->lock);
 	p->next = c->pending;
 	c->pending = p;
