@@ -543,9 +543,10 @@ const struct cli_verb cli_verbs[] = {
 	{ "check", KEEP_UP, .help = "verify the repository",
 	  .detail =
 	  "Verifies that everything that a snapshot needs is there and "
-	  "genuine. Without --read-data the packs' directories and all trees "
-	  "are read, but not the files' content. Whatever is damaged is "
-	  "named, and the exit status is 1.",
+	  "genuine. Without --read-data all trees are read, and packs must be "
+	  "there and of the right size, but the files' content is not read. "
+	  "Whatever is damaged is named, with the files and snapshots that it "
+	  "hurts, and the exit status is 1.",
 	  .examples = "Read a tenth of the content, another one each time\n"
 		      "\ttidemark check --read-data=10%\n",
 	  .forms = check_forms, .opts = check_opts, .run = cmd_check,
