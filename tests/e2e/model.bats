@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# slow
+# release only
+#
+# The order of steps that keeps data safe, in every interleaving: the model
+# of docs/commit.pml holds, and breaks when a step is left out.
+
+load ../lib/helpers
+
+@test "commit, prune and readers keep their promises" {
+	requires spin gcc
+	expect 0 "$TOP/tests/model/run"
+	echo "$output"
+	output_lacks TOOTHLESS
+	[ "$(grep -c '^holds: ' <<<"$output")" -eq 2 ]
+	[ "$(grep -c '^breaks: ' <<<"$output")" -eq 6 ]
+}
