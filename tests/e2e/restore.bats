@@ -1,5 +1,6 @@
+#!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # run sets output
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets output, tests are subshells
 #
 # restore.bats - what was backed up comes back, and nothing else changes.
 
@@ -42,7 +43,8 @@ inode_of() { stat -c %i "$1"; }
 	make_nasty_tree "$T/src"
 	stored
 	expect 0 restore_src "$T/out"
-	local links=$(inode_of "$T/out/kinds/link-a")
+	local links
+	links=$(inode_of "$T/out/kinds/link-a")
 	expect 0 restore_src "$T/out" --overwrite if-changed
 	output_has "wrote 0 B"
 	trees_identical "$T/src" "$T/out"
@@ -175,14 +177,14 @@ inode_of() { stat -c %i "$1"; }
 	[ "$(cd "$T/out" && find . -name 'file*' | sort | xargs)" = \
 		"$(cd "$T/src" && find d01/file1 d05 -name 'file*' |
 			sed 's,^,./,' | sort | xargs)" ]
-	[ "$(ls "$T/out" | xargs)" = "d01 d05" ]
+	[ "$(echo "$T"/out/*)" = "$T/out/d01 $T/out/d05" ]
 	trees_equal "$T/src/d05" "$T/out/d05"
 	[ "$(mtime_of "$T/out/d01")" = "$(mtime_of "$T/src/d01")" ]
 	expect 0 restore_src "$T/i" --iinclude 'FILE1'
 	[ "$(cd "$T/i" && find . -type f)" = ./d01/file1 ]
 	echo 'd0[23]' >"$T/patterns"
 	expect 0 restore_src "$T/f" --include-file "$T/patterns"
-	[ "$(ls "$T/f" | xargs)" = "d02 d03" ]
+	[ "$(echo "$T"/f/*)" = "$T/f/d02 $T/f/d03" ]
 }
 
 @test "exclude leaves out what matches" {
@@ -283,8 +285,9 @@ inode_of() { stat -c %i "$1"; }
 	[ "$(cat "$T/out/d01/file1")" = newer ]
 	cmp "$T/src/d02/file2" "$T/out/d02/file2"
 	spoil
-	local same=$(inode_of "$T/out/d03/file3")
-	local large=$(inode_of "$T/out/large")
+	local same large
+	same=$(inode_of "$T/out/d03/file3")
+	large=$(inode_of "$T/out/large")
 	expect 0 restore_src "$T/out" --overwrite if-changed
 	trees_equal "$T/src" "$T/out"
 	[ "$(inode_of "$T/out/d03/file3")" = "$same" ]
@@ -438,7 +441,8 @@ inode_of() { stat -c %i "$1"; }
 	ln -s "$T/outside/file1" "$T/out/large"
 	run tm_fault restore.file restore "latest:$T/src/large" \
 		--target "$T/temp"
-	local temp=$(cd "$T/temp" && echo .tidemark-*.tmp)
+	local temp
+	temp=$(cd "$T/temp" && echo .tidemark-*.tmp)
 	ln -s "$T/outside/file1" "$T/out/$temp"
 	expect 0 restore_src "$T/out" --overwrite if-changed
 	trees_equal "$T/before" "$T/outside"
@@ -475,9 +479,8 @@ inode_of() { stat -c %i "$1"; }
 	rm -r "$T/out/d01" "$T/out/d02/file2" "$T/out/large" "$T/out/link"
 	mkfifo "$T/out/d01" "$T/out/d02/file2" "$T/out/large"
 	mkdir "$T/out/link"
-	expect 0 timeout 60 bash -c "
-		'$TIDEMARK' restore -r '$REPO' -p '$PASS' 'latest:$T/src' \
-			--target '$T/out' --overwrite if-changed"
+	expect 0 timeout 60 "$TIDEMARK" restore -r "$T/repo" -p "$PASS" \
+		"latest:$T/src" --target "$T/out" --overwrite if-changed
 	trees_equal "$T/src" "$T/out"
 }
 
