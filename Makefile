@@ -129,10 +129,12 @@ $(HELPERS): $(B)/%: $(B)/%.o $(B)/libcore.a $(B)/ldflags
 
 # --- tests ----------------------------------------------------------------
 # Bats files with a line "# slow" are left to make test; those with a line
-# "# release only" to VARIANT=release.
+# "# release only" to VARIANT=release; VARIANT=tsan, the slowest, leaves out
+# those with a line "# not tsan", too.
 hash := \#
 without = $(filter-out /dev/null,$(shell grep -Ls '^$(hash) $(1)$$' $(2) /dev/null))
-unfit := $(if $(filter release,$(VARIANT)),none,release only)
+unfit_tsan := \(release only\|not tsan\)
+unfit := $(if $(filter release,$(VARIANT)),none,$(or $(unfit_$(VARIANT)),release only))
 E2E := $(call without,$(unfit),$(wildcard tests/e2e/*.bats))
 FAULT := $(call without,$(unfit),$(wildcard tests/fault/*.bats))
 TESTS ?= $(UNIT) $(CONTRACT) $(FUZZERS) $(call without,slow,$(E2E))

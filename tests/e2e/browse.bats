@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 #
 # The verbs that read: snapshots, ls, find, cat, diff, stats, explain,
 # benchmark. What they say is compared with what find, stat and cmp say of

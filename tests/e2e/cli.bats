@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# release only
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # run sets status, output and lines
 #

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 #
 # Which snapshots go, and that nothing else does.
 

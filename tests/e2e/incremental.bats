@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 # slow
 #
 # What the second backup reads, and that it is right: after each kind of

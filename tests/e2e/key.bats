@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 #
 # Passphrases: added, changed, removed; and a new master key.
 

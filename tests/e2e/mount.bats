@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 #
 # The mount: what it shows is what was backed up.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 # slow
 #
 # Space is freed, what is needed stays, and a backup beside it loses nothing.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 # slow
 #
 # Whoever keeps the repository changes it: each kind of object in each way.
