@@ -372,6 +372,7 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 {
 	uint8_t tree[CHUNK_ID_LEN];
 	struct progress *progress;
+	char **paths;
 	uint32_t n;
 	int e;
 
@@ -383,9 +384,11 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	if (e < 0)
 		return e;
 	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
-	if (progress_is_wanted() && b->in.stream_fd < 0)
-		b->count = count_start(archiver_paths(b->archiver, &n),
-				       b->in.filter, opt->one_file_system);
+	paths = archiver_paths(b->archiver, &n);
+	/* fts crashes on an empty list */
+	if (n > 0 && progress_is_wanted() && b->in.stream_fd < 0)
+		b->count =
+			count_start(paths, b->in.filter, opt->one_file_system);
 	progress = progress_start(sample, b);
 	e = archiver_run(b->archiver, tree);
 	progress_stop(progress);
