@@ -162,8 +162,11 @@ int pack_writer_finish(struct pack_writer *p, struct index_pack *pack)
 	char name[HEX_LEN(OBJECT_ID_LEN)];
 	int e = write_directory(p);
 
-	if (e == 0)
+	if (e == 0) {
 		e = FAULT("pack.finish");
+		if (e < 0)
+			log_fail(e, "finish a pack");
+	}
 	if (e == 0) {
 		sha256_final(p->hash, pack->id);
 		pack->size = p->offset;

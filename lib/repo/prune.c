@@ -480,6 +480,11 @@ static void estimate(struct prune *p)
 	p->stats->bytes_stored = live;
 }
 
+static int at_point(int e)
+{
+	return e < 0 ? log_fail(e, "prune") : 0;
+}
+
 static int change(struct prune *p)
 {
 	bool changed = false;
@@ -488,7 +493,7 @@ static int change(struct prune *p)
 	if (p->stats->packs_repacked > 0)
 		e = prune_repack(p);
 	if (e == 0)
-		e = FAULT("prune.repacked");
+		e = at_point(FAULT("prune.repacked"));
 	if (e == 0)
 		e = make_index(p, &changed);
 	if (e == 0)
@@ -498,7 +503,7 @@ static int change(struct prune *p)
 	if (e < 0)
 		return e;
 	p->stats->committed = changed;
-	e = FAULT("prune.committed");
+	e = at_point(FAULT("prune.committed"));
 	if (e == 0)
 		e = delete_doomed(p);
 	if (e == 0)
