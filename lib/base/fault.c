@@ -103,6 +103,8 @@ int fault_hit(const char *name)
 		return -EIO;
 	if (!strcmp(action, "ENOSPC"))
 		return -ENOSPC;
-	kill(getpid(), strcmp(action, "stop") ? SIGKILL : SIGSTOP);
+	/* to this thread: a SIGSTOP for the process is another's to take,
+	 * and this one would go on meanwhile */
+	raise(strcmp(action, "stop") ? SIGKILL : SIGSTOP);
 	return 0;
 }
