@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 #
 # Every line of --json is an object with message_type and schema, on both
 # outputs, and docs/json.md speaks of every type and every member.

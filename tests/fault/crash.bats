@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# release only
 # slow
 #
 # Killed at every named point, errors from the disk, a full disk, a disk that
