@@ -84,7 +84,7 @@ static void sample(void *arg, struct progress_sample *out)
 
 	restorer_progress(s->restorer, &p);
 	out->files_done = s->verifying ? p.verified : p.files;
-	out->bytes_done = p.bytes;
+	out->bytes_done = p.bytes + p.bytes_open;
 	out->errors = p.errors;
 	if (whole) {
 		out->files_total = s->snap.stats.files;

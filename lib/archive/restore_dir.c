@@ -145,6 +145,15 @@ static int make_over(struct rdir *dir, int at)
 	return open_sub(at, dir->name);
 }
 
+/* Flags and modes that forbid new entries; its own come back in the end. */
+static void make_usable(struct rdir *dir, int fd)
+{
+	restore_unlock(fd);
+	if (dir->r->uid != 0 && (dir->st.stx_mode & 0700) != 0700 &&
+	    fchmod(fd, (dir->st.stx_mode & 07777) | 0700) == 0)
+		dir->st.stx_mode |= 0700;
+}
+
 /* What was there before us may differ from what we make in many ways. */
 static int look_at(struct rdir *dir, int fd)
 {
@@ -160,7 +169,7 @@ static int look_at(struct rdir *dir, int fd)
 		dir->touch = !dir->lazy && dir->has_meta &&
 			     restorer_may_replace(r, &dir->st, &dir->meta);
 		if (dir->touch)
-			restore_unlock(fd);
+			make_usable(dir, fd);
 	} else if (inherits) {
 		dir->odd = restore_is_odd(fd);
 	}

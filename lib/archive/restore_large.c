@@ -35,6 +35,7 @@ struct large {
 	unsigned int pending; /* atomic: the walk and its segments */
 	int error;	      /* atomic */
 	bool changed;	      /* atomic */
+	uint64_t done;	      /* atomic: bytes, for the progress */
 	struct segment *open; /* of the walk */
 	struct rworker *walker;
 };
@@ -105,6 +106,7 @@ static void large_done(struct rworker *w, struct large *l)
 		(void)!unlinkat(rdir_fd(l->dir),
 				restore_temp_name(temp, l->n->name), 0);
 	restore_settle(w, l->dir, l->n, l->link, e, action_of(l), &o);
+	RCOUNT(l->r, bytes_open, -l->done);
 	close(l->fd);
 	rdir_done(w, l->dir);
 	free(l->n);
@@ -140,6 +142,8 @@ static void run_segment(struct pool_job *job, unsigned int worker)
 			large_fail(l, e);
 		if (e == 1)
 			__atomic_store_n(&l->changed, true, __ATOMIC_RELAXED);
+		RCOUNT(l->r, bytes_open, s->x[i].len);
+		__atomic_fetch_add(&l->done, s->x[i].len, __ATOMIC_RELAXED);
 	}
 	free(s);
 	large_done(w, l);

@@ -204,7 +204,8 @@ static int list(int fd, struct names *out)
 	if (e == 0)
 		e = -errno;
 	closedir(d);
-	qsort(out->v, out->n, sizeof(*out->v), by_bytes);
+	if (out->n > 1) /* v may be NULL */
+		qsort(out->v, out->n, sizeof(*out->v), by_bytes);
 	return e;
 }
 

@@ -70,6 +70,7 @@ enum restore_lost {
 struct restore_progress {
 	uint64_t files, dirs, others; /* restored or found right */
 	uint64_t bytes;		      /* content of those files */
+	uint64_t bytes_open;	      /* the same of files not yet finished */
 	uint64_t bytes_written;
 	uint64_t files_unchanged, skipped, deleted, verified;
 	uint64_t partial; /* not captured cleanly when backed up */

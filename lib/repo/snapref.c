@@ -150,16 +150,15 @@ static int by_id(struct repo *r, const char *text, struct snapshot *out)
 			at = i;
 		}
 	}
-	if (found == 0)
-		return log_fail(-ENOENT,
-				"no snapshot has an id that begins "
-				"with '%s'",
-				text);
-	if (found > 1)
-		return log_fail(-ENOTUNIQ,
-				"%u snapshots have ids that begin "
-				"with '%s'",
-				found, text);
+	if (found == 0) {
+		log_error("no snapshot has an id that begins with '%s'", text);
+		return -ENOENT;
+	}
+	if (found > 1) {
+		log_error("%u snapshots have ids that begin with '%s'", found,
+			  text);
+		return -ENOTUNIQ;
+	}
 	return repo_load_snapshot(r, ids->ids[at], out);
 }
 
@@ -224,11 +223,13 @@ static int take(struct repo *r, const struct snapref_filter *f,
 		*out = list[left - back - 1];
 		memset(&list[left - back - 1], 0, sizeof(*list));
 	} else if (n == 0) {
-		e = log_fail(-ENOENT, "no snapshot%s",
-			     f ? " of that host, path and tag" : " is there");
+		log_error("no snapshot%s",
+			  f ? " of that host, path and tag" : " is there yet");
+		e = -ENOENT;
 	} else {
-		e = log_fail(-ENOENT, "snapshot '%s': there are only %zu%s",
-			     text, left, left < n ? " by that time" : "");
+		log_error("no snapshot '%s': there are only %zu%s", text, left,
+			  left < n ? " by that time" : "");
+		e = -ENOENT;
 	}
 	snapref_list_free(list, n);
 	return e;
@@ -247,10 +248,10 @@ int snapref_resolve(struct repo *r, const char *text,
 		return by_id(r, text, out);
 	if (end_of(text, &until) == 0)
 		return take(r, f, text, 0, until, out);
-	return log_fail(-EINVAL,
-			"'%s' names no snapshot: latest, latest~N, "
-			"%d or more digits of an id, or a time",
-			text, SNAPREF_ID_MIN);
+	log_error("'%s' names no snapshot: say latest, latest~N, %d or more "
+		  "digits of an id, or a time",
+		  text, SNAPREF_ID_MIN);
+	return -EINVAL;
 }
 
 int snapref_split(const char *text, char **name, const char **path)
