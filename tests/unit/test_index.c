@@ -201,7 +201,12 @@ static void test_fields_round_trip(void **state)
 static int parse_with(size_t at, uint64_t value, int width)
 {
 	CLEANUP_BUF struct buf bytes = BUF_INIT(SIZE_MAX);
-	static const uint8_t ids[3][CHUNK_ID_LEN] = { { 1 }, { 2 }, { 3 } };
+	/* What follows the frames would do for one more frame. */
+	static const uint8_t ids[3][CHUNK_ID_LEN] = {
+		{ [0] = 1, [20] = 0xff, [21] = 0xff },
+		{ [0] = 2 },
+		{ [0] = 3 },
+	};
 	struct table t;
 
 	encode(ids, 3, &bytes);

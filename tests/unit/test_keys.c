@@ -240,6 +240,8 @@ static void test_cost_floors_and_ceilings(void **state)
 		{ KDF_ARGON2ID, { 1, 38912, 1 }, 0 },
 		{ KDF_ARGON2ID, { 1, 19456, 1 }, -EUCLEAN },
 		{ KDF_ARGON2ID, { 2, 19455, 1 }, -EUCLEAN },
+		{ KDF_ARGON2ID, { 3, 19455, 1 }, -EUCLEAN },
+		{ KDF_ARGON2ID, { 3, 19456, 1 }, 0 },
 		{ KDF_ARGON2ID, { 64, 8, 1 }, -EUCLEAN },
 		{ KDF_ARGON2ID, { 0, 65536, 4 }, -EUCLEAN },
 		{ KDF_ARGON2ID, { 3, 65536, 0 }, -EUCLEAN },
