@@ -60,7 +60,8 @@ struct pack_frame {
 
 /* The directory of a stored pack, decrypted into out (replaced); size is the
  * object's. */
-MUST_CHECK int pack_read_directory(struct repo *r, const struct index_pack *pack,
+MUST_CHECK int pack_read_directory(struct repo *r,
+				   const struct index_pack *pack,
 				   struct buf *out);
 /* Walk it. 1 and the next frame, 0 at the end (all zeros), or -EUCLEAN. */
 struct pack_dir_iter {

@@ -27,7 +27,7 @@ static int by_pack_id(const void *a, const void *b)
 
 static struct live_pack *pack_find(const struct prune *p, const uint8_t *id)
 {
-	struct live_pack key;
+	struct live_pack key = { .size = 0 };
 
 	if (p->n_packs == 0)
 		return NULL;

@@ -111,8 +111,8 @@ static int slot_store(struct repo *r, const struct keyring *ring,
 {
 	CLEANUP_BUF struct buf bytes = BUF_INIT(KEY_SLOT_MAX);
 	uint8_t hash[SHA256_LEN];
-	int e = key_slot_seal(ring, SPAN_OF(&r->config_bytes), pass, kdf,
-			      label, &bytes);
+	int e = key_slot_seal(ring, SPAN_OF(&r->config_bytes), pass, kdf, label,
+			      &bytes);
 
 	if (e < 0)
 		return log_fail(e, "make a key slot");

@@ -59,9 +59,8 @@ static int state(struct writer *w)
 static int pack_acquire(struct writer *w, enum pack_kind kind,
 			struct open_pack **out)
 {
-	static const enum object_type types[PACK_KINDS] = {
-		OBJECT_PACK_DATA, OBJECT_PACK_TREE
-	};
+	static const enum object_type types[PACK_KINDS] = { OBJECT_PACK_DATA,
+							    OBJECT_PACK_TREE };
 	struct open_pack *p;
 	int e;
 
@@ -278,8 +277,7 @@ static int session_claim(struct writer *w, struct index_chunk *c,
 	pthread_mutex_lock(&w->lock);
 	e = w->error;
 	if (e == 0 && chunkset_has(&w->set, c->id)) {
-		__atomic_fetch_add(&w->stats.chunks_known, 1,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&w->stats.chunks_known, 1, __ATOMIC_RELAXED);
 	} else if (e == 0) {
 		if (*ordinal == FRAME_PENDING)
 			e = session_add_frame(w, ordinal);
@@ -375,8 +373,8 @@ int lane_put_chunk(struct lane *l, enum object_type type,
 		   const uint8_t id[CHUNK_ID_LEN], struct span data)
 {
 	struct index_chunk c = { .len = (uint32_t)data.len };
-	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA :
-						       PACK_KIND_TREE;
+	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA
+						     : PACK_KIND_TREE;
 
 	memcpy(c.id, id, CHUNK_ID_LEN);
 	if (data.len >= FRAME_RAW_TARGET)
@@ -388,8 +386,8 @@ int lane_put_frame(struct lane *l, enum object_type type, struct buf *bytes,
 		   const struct index_frame *frame, struct index_chunk *chunks,
 		   uint32_t n)
 {
-	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA :
-						       PACK_KIND_TREE;
+	enum pack_kind pk = type == OBJECT_PACK_DATA ? PACK_KIND_DATA
+						     : PACK_KIND_TREE;
 	struct frame_chunks list = { BUF_INIT(PACK_DIRECTORY_MAX), 0 };
 	struct index_frame f = *frame;
 	uint32_t ordinal = FRAME_PENDING, i;

@@ -25,7 +25,7 @@ struct writer;
 struct lane;
 
 struct writer_options {
-	int level; /* zstd level, or COMPRESS_OFF */
+	int level;    /* zstd level, or COMPRESS_OFF */
 	bool dry_run; /* ids are made and looked up, nothing is stored */
 	/* For prune: what comes by lane_put_*() is stored whether the head's
 	 * index has it or not, nothing is adopted, writer_commit() is not
@@ -47,16 +47,15 @@ MUST_CHECK int lane_new(struct writer *w, struct lane **out);
 void lane_free(struct lane *l);
 
 /* The id of data (one byte or more); it is stored unless it is there. */
-MUST_CHECK int lane_add(struct lane *l, enum chunk_kind kind,
-			struct span data, uint8_t id[CHUNK_ID_LEN]);
+MUST_CHECK int lane_add(struct lane *l, enum chunk_kind kind, struct span data,
+			uint8_t id[CHUNK_ID_LEN]);
 /*
  * For a session that repacks. A chunk by its id, into a pack of type; or a
  * whole frame, decrypted but as it was encoded: bytes (room for a tag behind
  * them) are sealed in place. chunks[i].id, offset and len are set.
  */
 MUST_CHECK int lane_put_chunk(struct lane *l, enum object_type type,
-			      const uint8_t id[CHUNK_ID_LEN],
-			      struct span data);
+			      const uint8_t id[CHUNK_ID_LEN], struct span data);
 MUST_CHECK int lane_put_frame(struct lane *l, enum object_type type,
 			      struct buf *bytes,
 			      const struct index_frame *frame,
