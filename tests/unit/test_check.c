@@ -513,7 +513,10 @@ static void test_index_points_elsewhere(void **state)
 	good(f, "one");
 	replace_index(f, shorten_chunk, false);
 	assert_int_equal(look(f, 100), 0);
+	/* packs are read first: it is not only felt in a tree */
 	assert_true(f->rep.count >= 1);
+	assert_int_equal(f->rep.problems[0].object, CHECK_PACK);
+	assert_non_null(strstr(f->rep.problems[0].what, "that the index has"));
 	assert_int_equal(f->rep.stray_indexes, 1);
 }
 
