@@ -417,7 +417,7 @@ inode_of() { stat -c %i "$1"; }
 		"latest:$T/src" --target "$T/out" --json
 	wait_until is_stopped "$PID"
 	kill -TERM "$PID"
-	kill -CONT "$PID"
+	kill -CONT "$PID" || true # the shell may have done that already
 	local status=0
 	wait "$PID" || status=$?
 	[ "$status" -eq 130 ]
