@@ -601,7 +601,7 @@ int mountfs_new(struct repo *r, struct snapshot *list, size_t n,
 		struct mountfs **out)
 {
 	struct mountfs *fs = calloc(1, sizeof(*fs));
-	struct spec root = { .kind = M_ROOT, .ino = 1 };
+	struct spec root = { .kind = M_ROOT, .ino = 1, .name = SPAN("", 0) };
 	uint32_t i;
 	int e = -ENOMEM;
 
