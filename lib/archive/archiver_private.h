@@ -67,7 +67,7 @@ struct dir_job {
 	struct node *node;	   /* its own metadata */
 	bool meta_same; /* stat is as recorded: xattrs need not be read */
 	int fd;
-	unsigned int fd_users; /* atomic: children yet to be opened, and self */
+	unsigned int fd_users; /* atomic: children yet to be listed, and self */
 	uint64_t dev;	       /* st_dev, raw */
 	struct catalog_key key;
 	struct span record; /* of the catalog */

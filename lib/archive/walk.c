@@ -89,11 +89,15 @@ void *dir_copy(struct dir_job *dir, const void *p, size_t n)
 
 void dir_fd_put(struct dir_job *dir)
 {
-	if (__atomic_sub_fetch(&dir->fd_users, 1, __ATOMIC_ACQ_REL) == 0 &&
-	    dir->fd >= 0) {
+	if (__atomic_sub_fetch(&dir->fd_users, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	if (dir->fd >= 0)
 		close(dir->fd);
-		dir->fd = -1;
-	}
+	dir->fd = -1;
+	/* the children's filters have been made; paths of deep trees are
+	 * long */
+	free(dir->path);
+	dir->path = NULL;
 }
 
 static int dir_open(const struct dir_job *dir)
@@ -690,8 +694,6 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 	int e;
 
 	dir->fd = dir_open(dir);
-	if (dir->parent)
-		dir_fd_put(dir->parent);
 	e = dir->fd < 0 ? dir->fd : read_own_attrs(w, dir);
 	if (dir->fd < 0 || e == -ESTALE) {
 		if (dir->slot)
@@ -727,12 +729,10 @@ void dir_job_run(struct pool_job *job, unsigned int worker)
 	struct dir_job *dir = (struct dir_job *)job;
 	struct walker *w = &dir->a->walkers[worker];
 
-	if (archiver_halted(w->a)) {
-		if (dir->parent)
-			dir_fd_put(dir->parent);
-	} else {
+	if (!archiver_halted(w->a))
 		dir_work(w, dir);
-	}
+	if (dir->parent)
+		dir_fd_put(dir->parent);
 	dir_fd_put(dir);
 	dir_job_done(w, dir);
 }
