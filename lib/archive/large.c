@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "archive/archiver_private.h"
+#include "archive/resume.h"
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -24,12 +25,6 @@
 #define RWF_DONTCACHE 0x80 /* Linux 6.14: leave the page cache as it was */
 #endif
 
-struct piece { /* an extent of the finished segment */
-	uint64_t len;
-	bool hole;
-	uint8_t id[CHUNK_ID_LEN];
-};
-
 struct large_job;
 
 struct segment {
@@ -38,6 +33,8 @@ struct segment {
 	uint64_t from, to; /* file offsets */
 	struct piece *pieces;
 	size_t n_pieces, cap_pieces;
+	bool noted; /* for a run after this one, in resume */
+	struct resume resume;
 };
 
 struct large_job {
@@ -96,9 +93,12 @@ static int add_chunk(struct walker *w, struct segment *s, struct span data)
 	if (!p)
 		return archiver_fail(w->a, -ENOMEM);
 	p->len = data.len;
-	return lane_add(lane, CHUNK_DATA, data, p->id) < 0
-		       ? archiver_fail(w->a, -EIO)
-		       : 0;
+	if (lane_add(lane, CHUNK_DATA, data, p->id) < 0)
+		return archiver_fail(w->a, -EIO);
+	if (s->noted)
+		resume_note(w->a, &s->resume, data.len, s->pieces, s->n_pieces,
+			    false);
+	return 0;
 }
 
 /* Read without leaving a large file in the page cache of a busy server, if
@@ -179,9 +179,19 @@ static int cut_range(struct walker *w, struct segment *s, int fd, uint64_t off,
 	return e < 0 ? e : stale;
 }
 
+static uint64_t length_of(const struct segment *s)
+{
+	uint64_t sum = 0;
+	size_t k;
+
+	for (k = 0; k < s->n_pieces; k++)
+		sum += s->pieces[k].len;
+	return sum;
+}
+
 static int walk_segment(struct walker *w, struct segment *s)
 {
-	uint64_t at = s->from;
+	uint64_t at = s->from + length_of(s);
 	int fd = s->file->fd, e = 0;
 
 	while (e == 0 && at < s->to && !archiver_halted(w->a)) {
@@ -347,16 +357,6 @@ static void large_done(struct walker *w, struct large_job *f, int e)
 	dir_job_done(w, dir);
 }
 
-static uint64_t length_of(const struct segment *s)
-{
-	uint64_t sum = 0;
-	size_t k;
-
-	for (k = 0; k < s->n_pieces; k++)
-		sum += s->pieces[k].len;
-	return sum;
-}
-
 /*
  * After a change a segment may have ended early. What could not be read
  * becomes a hole, so that everything behind it stays where it was; nothing is
@@ -381,6 +381,62 @@ static int settle(struct large_job *f)
 	return e;
 }
 
+struct taker {
+	struct walker *w;
+	struct segment *s;
+};
+
+/* A chunk that was cut here, but whose pack was not yet stored. */
+static int read_piece(struct walker *w, struct segment *s, uint64_t len)
+{
+	uint64_t off = s->from + length_of(s), left = len;
+	int e = 0;
+
+	w->window.len = 0;
+	while (e == 0 && left > 0)
+		e = fill(w, s->file->fd, &off, &left);
+	return e < 0 ? e : add_chunk(w, s, SPAN_OF(&w->window));
+}
+
+static int take_piece(void *arg, const struct piece *p, bool stored)
+{
+	struct taker *t = arg;
+	struct piece *own;
+
+	if (archiver_halted(t->w->a))
+		return -ECANCELED;
+	if (p->len > t->s->to - t->s->from - length_of(t->s))
+		return -EUCLEAN;
+	if (!stored)
+		return p->len > CDC_MAX ? -EUCLEAN
+					: read_piece(t->w, t->s, p->len);
+	own = piece_add(t->s);
+	if (!own)
+		return archiver_fail(t->w->a, -ENOMEM);
+	*own = *p;
+	return 0;
+}
+
+/* What a run that died has stored of the segment is not read again; not if
+ * the file may have changed since within the grain of its times. */
+static int resume_segment(struct walker *w, struct segment *s)
+{
+	const struct node *n = &s->file->node;
+	struct taker t = { w, s };
+	int e;
+
+	s->noted = !capture_is_racy(w->a, n);
+	if (!s->noted)
+		return 0;
+	resume_init(&s->resume, n, s->from, s->to);
+	e = resume_load(w->a, &s->resume, take_piece, &t);
+	if (e == -EUCLEAN) { /* a record of something else */
+		s->n_pieces = 0;
+		e = 0;
+	}
+	return e;
+}
+
 static void segment_run(struct pool_job *job, unsigned int worker)
 {
 	struct segment *s = (struct segment *)job;
@@ -396,7 +452,12 @@ static void segment_run(struct pool_job *job, unsigned int worker)
 	else if (buf_reserve(&w->window, WINDOW) < 0)
 		e = archiver_fail(a, -ENOMEM);
 	if (e == 0)
+		e = resume_segment(w, s);
+	if (e == 0)
 		e = walk_segment(w, s);
+	/* a file of one segment is soon in its directory's record */
+	if (e == 0 && s->noted && f->n_segments > 1)
+		resume_note(a, &s->resume, 0, s->pieces, s->n_pieces, true);
 	if (e < 0)
 		__atomic_store_n(&f->error, e, __ATOMIC_RELAXED);
 	if (__atomic_sub_fetch(&f->pending, 1, __ATOMIC_ACQ_REL) > 0)

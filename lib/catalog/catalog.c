@@ -29,7 +29,11 @@
 
 #define MAP_SIZE (256ull << 30) /* address space; the file is what it holds */
 #define SETS_MAX 4096
-#define BATCH_BYTES (4u << 20)
+/* A batch is a small part of what this run has put, so that one that dies
+ * loses no more than that. */
+#define BATCH_BYTES_MIN (512u << 10)
+#define BATCH_BYTES_MAX (4u << 20)
+#define BATCH_PART 32
 #define SET_NAME_LEN 32
 #define SUM_LEN 8
 #define RECORD_MIN (SUM_LEN + 32)
@@ -49,6 +53,7 @@ struct catalog {
 	MDB_txn *read; /* guarded by lock: a txn is one thread's at a time */
 	struct pending *pending; /* guarded by lock */
 	size_t pending_bytes;	 /* guarded by lock */
+	size_t put_bytes;	 /* guarded by lock: in this run */
 	bool dirty;		 /* guarded by lock: META is gone */
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
@@ -389,6 +394,14 @@ static int flush(struct catalog *c)
 	return 0;
 }
 
+/* lock: held */
+static size_t batch_bytes(const struct catalog *c)
+{
+	size_t part = c->put_bytes / BATCH_PART;
+
+	return MIN(MAX(part, (size_t)BATCH_BYTES_MIN), (size_t)BATCH_BYTES_MAX);
+}
+
 int catalog_put(struct catalog *c, struct catalog_key key,
 		const uint8_t tree[32], struct span parts)
 {
@@ -410,9 +423,20 @@ int catalog_put(struct catalog *c, struct catalog_key key,
 	p->next = c->pending;
 	c->pending = p;
 	c->pending_bytes += sizeof(*p) + p->len;
+	c->put_bytes += sizeof(*p) + p->len;
 	e = seen_add(c, key);
-	if (e == 0 && c->pending_bytes >= BATCH_BYTES)
+	if (e == 0 && c->pending_bytes >= batch_bytes(c))
 		e = flush(c);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+int catalog_flush(struct catalog *c)
+{
+	int e;
+
+	pthread_mutex_lock(&c->lock);
+	e = c->pending ? flush(c) : 0;
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }

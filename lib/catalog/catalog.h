@@ -51,6 +51,8 @@ void catalog_done(struct span record);
 /* Replace the record. Written in batches. */
 MUST_CHECK int catalog_put(struct catalog *c, struct catalog_key key,
 			   const uint8_t tree[32], struct span parts);
+/* Write all that was put, for a run that may die. */
+MUST_CHECK int catalog_flush(struct catalog *c);
 /* Keep this record although it was not replaced. */
 MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);
 

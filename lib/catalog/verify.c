@@ -108,14 +108,16 @@ static int list_add(struct image *im, const uint8_t *p, size_t len)
 static int overflow(struct image *im, uint64_t pgno, size_t len,
 		    const uint8_t **data)
 {
-	uint64_t pages = (PAGE_HEADER + len - 1) / im->page_size + 1;
-	const uint8_t *p;
+	uint64_t pages = (PAGE_HEADER + len - 1) / im->page_size + 1, have;
+	const uint8_t *p = page_at(im, pgno, PAGE_OVERFLOW);
 
-	if (claim(im, pgno, pages) < 0 ||
-	    pgno + pages > im->size / im->page_size)
+	if (!p)
 		return -EUCLEAN;
-	p = page_at(im, pgno, PAGE_OVERFLOW);
-	if (!p || get_le32(p + 12) != pages)
+	/* more than it needs, if a longer value was there before it in the
+	 * same transaction */
+	have = get_le32(p + 12);
+	if (have < pages || claim(im, pgno, have) < 0 ||
+	    pgno + have > im->size / im->page_size)
 		return -EUCLEAN;
 	*data = p + PAGE_HEADER;
 	return 0;

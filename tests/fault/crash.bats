@@ -180,6 +180,19 @@ STORE='^store\.[csp]' REST='^pack\|^index\|^snap\|^head.write$\|^prune'
 	[ "$(stored <next.json)" -lt 20000 ]
 }
 
+# Killed when the n-th pack is stored, a run leaves n - 1 of them. What the
+# next one reads and then finds stored already is read twice.
+@test "killed half way through a large file: little is read twice" {
+	random_file "$T/large" 300000000 7
+	expect 137 tm_fault pack.finish:7 backup large
+	tm backup --json large | tail -n 1 >next.json
+	read=$(jq .bytes_read next.json) new=$(jq .data_added next.json)
+	[ "$read" -lt 280000000 ]
+	[ $((read - new)) -lt 4000000 ]
+	tm cat latest "$T/large" | cmp - large
+	goes_on "large file"
+}
+
 @test "a full disk" {
 	requires_root
 	mount_tmpfs small 5m
