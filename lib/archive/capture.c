@@ -252,8 +252,14 @@ void capture_small_file(struct walker *w, struct dir_job *dir,
 		capture_done(w, dir, entry, n, had_old, e);
 }
 
-/* Something about it is special: another name, or a record whose content may
- * still hold. Such files are few. */
+/* Fewer blocks than bytes: there may be holes, which are to stay holes. */
+static bool is_sparse(const struct statx *st)
+{
+	return st->stx_size > 4096 && st->stx_blocks * 512 < st->stx_size;
+}
+
+/* Something about it is special: another name, holes, or a record whose
+ * content may still hold. Such files are few. */
 static void capture_alone(struct walker *w, struct dir_job *dir,
 			  struct entry *entry, struct node *n,
 			  const struct node *old, int fd)
@@ -275,6 +281,8 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 	} else if ((n->flags & NODE_HARDLINK) && links_get(w->a, dir, n) == 1) {
 		tell_file(w, dir, entry, n, old != NULL);
 		entry_set(w, dir, entry, n);
+	} else if (is_sparse(&st)) {
+		large_push(w, dir, entry, n, old != NULL);
 	} else {
 		capture_small_file(w, dir, entry, n, old != NULL, fd);
 	}
@@ -295,7 +303,8 @@ static void capture_file(struct walker *w, struct dir_job *dir,
 		capture_done(w, dir, entry, n, old != NULL, e);
 		return;
 	}
-	if (n->size > BATCH_FILE_MAX || (n->flags & NODE_HARDLINK) ||
+	if (n->size > BATCH_FILE_MAX || is_sparse(st) ||
+	    (n->flags & NODE_HARDLINK) ||
 	    (old && attr_content_is_same(old, n)) || !batch_of(w))
 		capture_alone(w, dir, entry, n, old, fd);
 	else

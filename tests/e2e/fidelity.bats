@@ -113,3 +113,16 @@ is_same() {
 	expect 0 tm backup "$S"
 	is_same
 }
+
+@test "the holes of a small file stay holes" {
+	mkdir src
+	truncate -s 300K src/island
+	printf x | dd of=src/island bs=1 seek=150000 conv=notrunc status=none
+	truncate -s 100K src/hole
+	sync -f src
+	expect 0 tm backup src
+	expect 0 tm restore "latest:$T/src" --target out
+	trees_equal src out
+	[ "$(stat -c %b out/hole)" -eq 0 ]
+	[ "$(stat -c %b out/island)" -le "$(stat -c %b src/island)" ]
+}
