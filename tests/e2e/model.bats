@@ -5,6 +5,10 @@
 # The order of steps that keeps data safe, in every interleaving: the model
 # of docs/commit.pml holds, and breaks when a step is left out.
 
+# Half a minute of two processors when nothing else runs, and no more memory
+# than spin is given; a busy machine takes longer.
+export BATS_TEST_TIMEOUT=900
+
 load ../lib/helpers
 
 @test "commit, prune and readers keep their promises" {

@@ -310,7 +310,8 @@ static size_t make_many(size_t n, size_t skip)
 	for (i = 0; i < n; i++) {
 		if (i == skip)
 			continue;
-		snprintf(names[k], sizeof(names[k]), "entry-%06zu", i);
+		snprintf(names[k], sizeof(names[k]), "entry-%06u",
+			 (unsigned int)i);
 		many[k] = file_node(names[k]);
 		k++;
 	}
