@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 # slow
 #
 # What goes in is what lies on the disk: compared by a reader of its own, from
