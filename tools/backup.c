@@ -82,6 +82,7 @@ static int ensure_open(struct backup *b)
 static struct writer *get_writer(void *arg)
 {
 	struct backup *b = arg;
+	struct writer *w;
 	struct writer_options opt = {
 		.level = b->in.level,
 		.dry_run = cli_flag(b->cli, "dry-run"),
@@ -92,8 +93,9 @@ static struct writer *get_writer(void *arg)
 	pthread_mutex_lock(&b->lock);
 	if (!b->writer && writer_new(b->o.repo, &opt, &b->writer) < 0)
 		b->writer = NULL;
+	w = b->writer;
 	pthread_mutex_unlock(&b->lock);
-	return b->writer;
+	return w;
 }
 
 /* --- telling --- */

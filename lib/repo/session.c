@@ -176,7 +176,7 @@ int writer_spill(struct writer *w, bool all)
 	e = w->error;
 	if (e == 0) {
 		e = spill_locked(w, all);
-		w->error = e;
+		__atomic_store_n(&w->error, e, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return e;
@@ -260,7 +260,7 @@ void writer_free(struct writer *w)
 	pthread_mutex_lock(&w->lock);
 	w->closing = true;
 	if (w->error == 0)
-		w->error = -ECANCELED; /* what is queued is not worth a sync */
+		__atomic_store_n(&w->error, -ECANCELED, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 	if (w->finisher_runs)

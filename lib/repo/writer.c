@@ -42,7 +42,7 @@ static int fail(struct writer *w, int e)
 {
 	pthread_mutex_lock(&w->lock);
 	if (w->error == 0)
-		w->error = e;
+		__atomic_store_n(&w->error, e, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 	return e;
@@ -130,7 +130,7 @@ static void finish_one(struct writer *w, struct open_pack *p)
 		e = idlist_add(&w->added, done.id);
 	}
 	if (e < 0 && w->error == 0)
-		w->error = e;
+		__atomic_store_n(&w->error, e, __ATOMIC_RELAXED);
 	w->finishing--;
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
