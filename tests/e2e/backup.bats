@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 # slow
 #
 # The verb backup: what goes in, what stays out, what it says, and how it

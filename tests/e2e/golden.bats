@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 #
 # A repository of format 1 as it was when the format was settled. Whatever
 # becomes of the program, it reads this (scripts/make-golden made it).

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# not tsan
 # slow
 #
 # Files that move under the reader: whatever happens to the source meanwhile,

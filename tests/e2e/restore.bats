@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# not tsan
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2030,SC2031,SC2154 # run sets output, tests are subshells
 #
