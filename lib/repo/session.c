@@ -259,6 +259,7 @@ void writer_free(struct writer *w)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->closing = true;
+	/* what is queued is not worth a sync */
 	if (w->error == 0)
 		__atomic_store_n(&w->error, -ECANCELED, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&w->changed);
