@@ -46,11 +46,14 @@ static uint64_t ino_of_name(const struct mnode *dir, struct span name)
 	return h > 1 ? h : 2; /* 1 is the root */
 }
 
+/* With the content: two files may have had the number, one after the other,
+ * while the backup ran. */
 static uint64_t ino_of_link(uint32_t snap, const struct node *n)
 {
 	uint64_t key[3] = { snap, n->fsid, n->ino };
 	uint64_t h = mix(~0ull, key, sizeof(key));
 
+	h = mix(h, n->content.p, n->content.len);
 	return h > 1 ? h : 2;
 }
 

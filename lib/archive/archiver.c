@@ -200,6 +200,18 @@ static void sync_at(int dirfd, const char *path)
 			 log_strerror(-errno));
 }
 
+/* Has another of the file systems this id? Clones of a disk do, and
+ * snapshots of a volume: then all their inodes would be taken for the same. */
+static bool fsid_is_taken(const struct archiver *a, uint64_t fsid)
+{
+	size_t i;
+
+	for (i = 0; i < a->n_file_systems; i++)
+		if (a->file_systems[i].fsid == fsid)
+			return true;
+	return false;
+}
+
 uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
 		       bool *pseudo)
 {
@@ -219,7 +231,7 @@ uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
 
 			/* f_fsid outlives a remount, st_dev may not */
 			memcpy(&id, &fs.f_fsid, sizeof(id));
-			if (id)
+			if (id && !fsid_is_taken(a, id))
 				fsid = id;
 			*pseudo = is_pseudo(fs.f_type);
 		}

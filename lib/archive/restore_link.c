@@ -6,6 +6,11 @@
  * being written wait in its group, later ones are linked at once. A link is
  * made to nothing but an object of this run, and what was linked is looked
  * at: were it another inode, somebody would have put it there meanwhile.
+ *
+ * A number alone does not make an inode: it may have been given to another
+ * file during the backup, and clones of a file system have one id and the
+ * same numbers. Names are one object if what was captured of them is the
+ * same, or was of the same moment; else each has its own content.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +18,7 @@
 #include <stdio.h>
 
 #include "archive/restorer_private.h"
+#include "crypto/crypto.h"
 
 #define SLOTS 4096u
 
@@ -27,6 +33,9 @@ struct waiter {
 struct rlink {
 	struct rlink *next;
 	uint64_t fsid, ino; /* in the snapshot */
+	struct node_time ctime;
+	uint64_t size;
+	uint8_t what[SHA256_LEN];
 	enum link_state state;
 	struct waiter *waiting;
 	/* the object that was made */
@@ -44,9 +53,37 @@ static struct rlink **slot_of(struct rlink_table *t, uint64_t ino)
 	return &t->slots[(ino * 0x9e3779b97f4a7c15ull >> 40) % SLOTS];
 }
 
+/* Of that of a node which all names of an inode share. */
+static int what_is(const struct node *n, uint8_t out[SHA256_LEN])
+{
+	const uint64_t numbers[] = { n->type,  n->size,	      n->major,
+				     n->minor, n->target.len, n->content.len };
+	struct sha256 *h;
+	int e = sha256_new(&h);
+
+	if (e < 0)
+		return e;
+	sha256_update(h, SPAN(numbers, sizeof(numbers)));
+	sha256_update(h, n->target);
+	sha256_update(h, n->content);
+	sha256_final(h, out);
+	sha256_free(h);
+	return 0;
+}
+
+static bool is_same_inode(const struct rlink *l, const struct node *n,
+			  const uint8_t what[SHA256_LEN])
+{
+	if (l->ino != n->ino || l->fsid != n->fsid)
+		return false;
+	return !memcmp(l->what, what, SHA256_LEN) ||
+	       (l->size == n->size && l->ctime.sec == n->ctime.sec &&
+		l->ctime.nsec == n->ctime.nsec);
+}
+
 /* link_lock: held */
 static struct rlink *find_or_add(struct restorer *r, const struct node *n,
-				 bool *fresh)
+				 const uint8_t what[SHA256_LEN], bool *fresh)
 {
 	struct rlink **slot, *l;
 
@@ -56,7 +93,7 @@ static struct rlink *find_or_add(struct restorer *r, const struct node *n,
 		return NULL;
 	slot = slot_of(r->links, n->ino);
 	for (l = *slot; l; l = l->next)
-		if (l->ino == n->ino && l->fsid == n->fsid)
+		if (is_same_inode(l, n, what))
 			break;
 	*fresh = !l || l->state == LINK_FREE;
 	if (!l) {
@@ -65,6 +102,9 @@ static struct rlink *find_or_add(struct restorer *r, const struct node *n,
 			return NULL;
 		l->ino = n->ino;
 		l->fsid = n->fsid;
+		l->ctime = n->ctime;
+		l->size = n->size;
+		memcpy(l->what, what, SHA256_LEN);
 		l->next = *slot;
 		*slot = l;
 	}
@@ -222,10 +262,13 @@ int rlink_claim(struct rworker *w, struct rdir *dir, const struct node *n,
 	struct restorer *r = w->r;
 	struct rlink *l;
 	bool fresh = false, made = false;
-	int e = 0;
+	uint8_t what[SHA256_LEN];
+	int e = what_is(n, what);
 
+	if (e < 0)
+		return e;
 	pthread_mutex_lock(&r->link_lock);
-	l = find_or_add(r, n, &fresh);
+	l = find_or_add(r, n, what, &fresh);
 	if (!l)
 		e = -ENOMEM;
 	else if (!fresh && l->state == LINK_OPEN)

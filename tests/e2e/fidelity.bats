@@ -127,3 +127,21 @@ is_same() {
 	[ "$(stat -c %b out/hole)" -eq 0 ]
 	[ "$(stat -c %b out/island)" -le "$(stat -c %b src/island)" ]
 }
+
+@test "clones of a file system: their inodes are not each other's links" {
+	requires_loop
+	mount_disk "$T/one" 16M
+	mkdir one/d
+	echo of-both >one/d/a
+	ln one/d/a one/d/b
+	umount one
+	cp --sparse=always one.img two.img
+	mkdir two
+	mount -o loop one.img one
+	mount -o loop two.img two
+	echo of-two >two/d/a
+	expect 0 tm backup one two
+	expect 0 tm restore "latest:$T" --target out
+	trees_identical one out/one
+	trees_identical two out/two
+}

@@ -268,3 +268,32 @@ lists() { tm ls --recursive latest "$S"; }
 	is_same
 	expect 0 tm check --read-data
 }
+
+# reuse INODE DIRECTORY: a file with two names in it, which has this inode.
+reuse() {
+	local name
+	rm -r s/first
+	for name in $(seq 200); do
+		echo "second $name" >"$2/$name"
+		[ "$(stat -c %i "$2/$name")" -ne "$1" ] || break
+	done
+	ln "$2/$name" "$2/link"
+	[ "$(stat -c %i "$2/link")" -eq "$1" ]
+}
+
+@test "an inode number that goes to another file meanwhile is no link" {
+	requires_loop
+	mount_disk "$T/s" 16M
+	mkdir -p s/first s/also/sub
+	echo first >s/first/a
+	ln s/first/a s/first/b
+	echo x >s/also/x
+	# the third file that is opened is x; sub is listed after it
+	stopped_backup archive.file:3 reuse "$(stat -c %i s/first/a)" s/also/sub
+	[ "$code" -eq 0 ]
+	expect 0 tm restore "latest:$S" --target out
+	[ "$(cat out/first/a)" = first ]
+	[ "$(stat -c %h out/first/a)" -eq 2 ]
+	cmp s/also/sub/link out/also/sub/link
+	[ "$(stat -c %h out/also/sub/link)" -eq 2 ]
+}
