@@ -516,6 +516,82 @@ inode_of() { stat -c %i "$1"; }
 	[ -z "$(find "$T/out" -name '.tidemark-*')" ]
 }
 
+@test "one damaged chunk of a large file: it is named, the rest is there" {
+	local pack damaged
+	plain_tree
+	head -c 20000000 /dev/urandom >src/huge
+	tm_init
+	tm backup --compression off "$T/src"
+	pack=$(find "$REPO/packs" -type f -size +8M | head -n 1)
+	chmod u+w "$pack"
+	printf '\377\0\377\0' | dd of="$pack" bs=1 seek=4000000 \
+		conv=notrunc status=none
+	expect 1 tm check --read-data
+	damaged=$(grep -oE "$T/src/(huge|large)" <<<"$output" | sort -u)
+	[ "$(wc -w <<<"$damaged")" -eq 1 ]
+
+	expect 3 restore_src "$T/out"
+	output_has "restore $damaged"
+	output_has '1 errors'
+	[ "$(grep -c " restore $T" <<<"$output")" -eq 1 ]
+	# neither a short file nor one with a hole stands in its place
+	[ ! -e "out/${damaged##*/}" ]
+	touch -r src stamp
+	mv "$damaged" .
+	touch -r stamp src
+	trees_identical src out
+
+	# over what is right already the damage does not matter
+	cp -p "${damaged##*/}" "out/${damaged##*/}"
+	expect 0 restore_src "$T/out" --overwrite if-changed
+}
+
+# A file that is written all the time is captured as partial at the third try.
+partial_snapshot() {
+	local code
+	plain_tree
+	head -c 100000 /dev/zero >src/busy
+	tm_init
+	perl -e 'open(my $f, "+<", $ARGV[0]) or die;
+		for (my $i = 0;; $i++) {
+			truncate($f, 50000 + $i % 50000);
+			utime(undef, undef, $f);
+		}' src/busy 3>&- &
+	BACKGROUND+=("$!")
+	is_partial() {
+		code=0
+		tm backup --json "$T/src" >partial.json 2>&1 || code=$?
+		[ $code -eq 3 ]
+	}
+	wait_until is_partial
+	kill -KILL "${BACKGROUND[-1]}"
+	wait "${BACKGROUND[-1]}" || true
+	[ "$(jq -r 'select(.message_type == "error") | .path' partial.json)" \
+		= "$T/src/busy" ]
+}
+
+@test "a file that was captured while it changed: named again, exit 3" {
+	partial_snapshot
+	expect 3 restore_src "$T/out"
+	output_has "was captured while it changed: $T/src/busy"
+	output_has '1 errors'
+	# it is restored as it was captured, and all else is whole
+	[ "$(stat -c %s out/busy)" -ge 50000 ]
+	rsync -aHAXnc --delete -i --exclude /busy src/ out/ >differ
+	grep -v '^.d..t' differ && return 1
+	expect 3 restore_src "$T/json" --json
+	[ "$(jq -r 'select(.message_type == "summary").partial' \
+		<<<"$output")" -eq 1 ]
+	[ "$(jq -r 'select(.message_type == "summary").errors' \
+		<<<"$output")" -eq 1 ]
+	# who does not want it gets no error
+	expect 0 restore_src "$T/rest" --exclude busy
+	# once it holds still, it is whole in the next snapshot
+	expect 0 tm backup "$T/src"
+	expect 0 restore_src "$T/next"
+	trees_equal src next
+}
+
 @test "a full target ends the restore with one error" {
 	requires_root
 	plain_tree
