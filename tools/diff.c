@@ -16,7 +16,7 @@
 struct side {
 	bool open;
 	bool has; /* node is the entry at hand */
-	struct dirscan scan;
+	struct tree_dir dir;
 	struct node node;
 };
 
@@ -74,7 +74,7 @@ static int level_push(struct differ *d, const uint8_t *a, const uint8_t *b)
 
 		if (!tree[i])
 			continue;
-		e = dirscan_open(d->o.reader, tree[i], &s->scan);
+		e = tree_dir_open(d->o.reader, tree[i], &s->dir);
 		if (e == -ENOMEM)
 			return e;
 		if (e < 0)
@@ -88,8 +88,8 @@ static void level_pop(struct differ *d)
 {
 	struct level *l = &d->levels[--d->depth];
 
-	dirscan_close(&l->side[0].scan);
-	dirscan_close(&l->side[1].scan);
+	tree_dir_close(&l->side[0].dir);
+	tree_dir_close(&l->side[1].dir);
 }
 
 /* Have the next entry at hand, if there is one. */
@@ -99,7 +99,7 @@ static int side_fill(struct differ *d, struct level *l, struct side *s)
 
 	if (s->has || !s->open)
 		return 0;
-	e = dirscan_next(&s->scan, &s->node);
+	e = tree_dir_next(&s->dir, &s->node, NULL);
 	s->has = e == 1;
 	if (e == 1)
 		return 0;

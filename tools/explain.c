@@ -288,7 +288,7 @@ static void put_json(const struct explain *x, const struct snapshot *s,
 	json_str(&line.json, "state", state_names[state]);
 	json_bool(&line.json, "reused", state != NEW && state != CHANGED);
 	fields_json(&line.json, fields);
-	show_node_json(&line.json, &p->part, &p->node, SPAN_OF(&x->path));
+	show_node_json(&line.json, &p->dir.part, &p->node, SPAN_OF(&x->path));
 	content_id(&p->node, content);
 	json_hex(&line.json, "content_id", content, sizeof(content));
 	json_bool(&line.json, "racy", p->node.flags & NODE_RACY);

@@ -50,7 +50,7 @@ static int list_path(struct opened *o, struct show_place *p, const char *path,
 		return e;
 	tree = show_place_tree(p);
 	if (!tree) {
-		put(&p->part, &p->node, SPAN_OF(&p->path), with_meta);
+		put(&p->dir.part, &p->node, SPAN_OF(&p->path), with_meta);
 		return 0;
 	}
 	return list_dir(o, tree, SPAN_OF(&p->path), with_meta,

@@ -16,7 +16,7 @@ struct mdir {
 	struct mnode *m;
 	uint64_t pos;
 	/* of a snapshot's directory */
-	struct dirscan scan;
+	struct tree_dir dir;
 	struct node node;
 	bool has; /* node is the entry at pos */
 	bool end;
@@ -44,7 +44,7 @@ int mountfs_opendir(struct mountfs *fs, struct mnode *m, struct mdir **out)
 
 void mountfs_closedir(struct mdir *d)
 {
-	dirscan_close(&d->scan);
+	tree_dir_close(&d->dir);
 	free(d);
 }
 
@@ -59,8 +59,8 @@ static int mdir_fill(struct mountfs *fs, struct mdir *d)
 	rr = mountfs_reader(fs);
 	if (!rr)
 		return -ENOMEM;
-	d->scan.rr = rr;
-	e = dirscan_next(&d->scan, &d->node);
+	d->dir.rr = rr;
+	e = tree_dir_next(&d->dir, &d->node, NULL);
 	mountfs_reader_put(fs, rr);
 	d->has = e == 1;
 	d->end = e == 0;
@@ -74,9 +74,9 @@ static int rewind_scan(struct mountfs *fs, struct mdir *d)
 
 	if (!rr)
 		return -ENOMEM;
-	dirscan_close(&d->scan);
+	tree_dir_close(&d->dir);
 	d->has = d->end = false;
-	e = dirscan_open(rr, d->m->data, &d->scan);
+	e = tree_dir_open(rr, d->m->data, &d->dir);
 	mountfs_reader_put(fs, rr);
 	return e < 0 ? -EIO : 0;
 }
@@ -89,7 +89,7 @@ int mountfs_seekdir(struct mountfs *fs, struct mdir *d, uint64_t pos)
 		d->pos = pos;
 		return 0;
 	}
-	if (pos < d->pos || !d->scan.rr) {
+	if (pos < d->pos || !d->dir.rr) {
 		e = rewind_scan(fs, d);
 		d->pos = 0;
 	}

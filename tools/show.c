@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
-#include "repo/browse.h"
 #include "tools/treewalk.h"
 
 struct snapref_filter show_filter(const struct cli *cli)
@@ -27,7 +26,6 @@ struct snapref_filter show_filter(const struct cli *cli)
 int show_place_look(struct repo_reader *rr, struct show_place *p,
 		    struct span path)
 {
-	struct tree_dir d = { .rr = NULL };
 	int e = treewalk_clean(path, &p->path);
 
 	if (e < 0)
@@ -35,25 +33,9 @@ int show_place_look(struct repo_reader *rr, struct show_place *p,
 	p->is_root = p->path.len == 0;
 	if (p->is_root)
 		return 0;
-	e = tree_lookup(rr, p->snapshot.tree, SPAN_OF(&p->path), &d, &p->node);
-	if (e == 0) {
-		/* The leaf's bytes are copied, so that its frame is free, and
-		 * the entry is looked up again in the copy. */
-		struct span name = p->node.name;
-		struct span from = d.leaf_ref.frame ? d.leaf_ref.data
-						    : d.root_ref.data;
-
-		p->bytes.len = 0;
-		e = buf_append(&p->bytes, from.p, from.len);
-		if (e == 0)
-			e = tree_part_open(SPAN_OF(&p->bytes), &p->part);
-		while (e == 0 && tree_next(&p->part, &p->node, NULL) == 1 &&
-		       (p->node.name.len != name.len ||
-			memcmp(p->node.name.p, name.p, name.len) != 0))
-			;
-	}
-	tree_dir_close(&d);
-	return e;
+	tree_dir_close(&p->dir);
+	return tree_lookup(rr, p->snapshot.tree, SPAN_OF(&p->path), &p->dir,
+			   &p->node);
 }
 
 int show_place_find(struct repo_reader *rr, struct show_place *p,
@@ -81,7 +63,7 @@ void show_place_release(struct show_place *p)
 {
 	snapshot_release(&p->snapshot);
 	buf_release(&p->path);
-	buf_release(&p->bytes);
+	tree_dir_close(&p->dir);
 }
 
 /* --- text --- */

@@ -8,8 +8,8 @@
 #ifndef TOOLS_SHOW_H
 #define TOOLS_SHOW_H
 
+#include "repo/browse.h"
 #include "repo/snapref.h"
-#include "repo/tree.h"
 #include "tools/opened.h"
 #include "tools/output.h"
 
@@ -23,14 +23,11 @@ struct show_place {
 	struct snapshot snapshot;
 	struct buf path;  /* clean: "/a/b", "" for the root */
 	bool is_root;	  /* then there is no node */
-	struct node node; /* borrows from bytes */
-	struct buf bytes; /* of the leaf that holds the node */
-	struct tree_part part;
+	struct node node; /* borrows from dir */
+	struct tree_dir dir;
 };
 
-#define SHOW_PLACE_INIT                                                        \
-	((struct show_place){ .path = BUF_INIT(SIZE_MAX),                      \
-			      .bytes = BUF_INIT(CHUNK_MAX) })
+#define SHOW_PLACE_INIT ((struct show_place){ .path = BUF_INIT(SIZE_MAX) })
 #define CLEANUP_SHOW_PLACE CLEANUP(show_place_release)
 
 /* Go to path in p->snapshot, which was resolved. 0, or -ENOENT or -ENOTDIR

@@ -1,91 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * treewalk.c - directories from copies of their leaves; a stack of them.
+ * treewalk.c - a stack of open directories.
  */
 #include "tools/treewalk.h"
 
 #include <errno.h>
 
 #include "base/log.h"
-
-/* --- one directory --- */
-
-static int damaged(const struct dirscan *d)
-{
-	char hex[HEX_LEN(CHUNK_ID_LEN)];
-
-	return log_fail(-EUCLEAN, "tree %.16s",
-			hex_encode(hex, d->id, CHUNK_ID_LEN));
-}
-
-static int load(struct dirscan *d, const uint8_t id[CHUNK_ID_LEN],
-		struct buf *to, struct tree_part *part)
-{
-	struct chunk_ref ref = { { NULL, 0 }, NULL };
-	int e = repo_chunk_get(d->rr, CHUNK_TREE, id, &ref);
-
-	if (e < 0)
-		return e;
-	to->len = 0;
-	e = buf_append(to, ref.data.p, ref.data.len);
-	repo_chunk_put(d->rr, &ref);
-	if (e < 0)
-		return e;
-	return tree_part_open(SPAN_OF(to), part) < 0 ? damaged(d) : 0;
-}
-
-int dirscan_open(struct repo_reader *rr, const uint8_t id[CHUNK_ID_LEN],
-		 struct dirscan *d)
-{
-	int e;
-
-	memset(d, 0, sizeof(*d));
-	d->rr = rr;
-	memcpy(d->id, id, CHUNK_ID_LEN);
-	d->list = BUF_INIT(CHUNK_MAX);
-	d->leaf = BUF_INIT(CHUNK_MAX);
-	e = load(d, id, &d->list, &d->root);
-	if (e == 0 && !d->root.split) {
-		d->part = d->root;
-		d->in_leaf = true;
-	}
-	return e;
-}
-
-int dirscan_next(struct dirscan *d, struct node *n)
-{
-	struct tree_leaf_ref leaf;
-	int e;
-
-	for (;;) {
-		if (d->in_leaf) {
-			e = tree_next(&d->part, n, NULL);
-			if (e == 1)
-				return 1;
-			if (e < 0)
-				return damaged(d);
-			if (!d->root.split)
-				return 0;
-		}
-		e = tree_next_leaf(&d->root, &leaf);
-		if (e <= 0)
-			return e < 0 ? damaged(d) : 0;
-		d->in_leaf = false;
-		e = load(d, leaf.id, &d->leaf, &d->part);
-		if (e == 0 && d->part.split)
-			e = damaged(d);
-		if (e < 0)
-			return e;
-		d->in_leaf = true;
-	}
-}
-
-void dirscan_close(struct dirscan *d)
-{
-	buf_release(&d->list);
-	buf_release(&d->leaf);
-	d->in_leaf = false;
-}
 
 /* --- paths --- */
 
@@ -137,9 +58,9 @@ static int push(struct treewalk *w, const uint8_t id[CHUNK_ID_LEN])
 		w->cap = cap;
 	}
 	w->lens[w->depth] = w->path.len;
-	e = dirscan_open(w->rr, id, &w->levels[w->depth]);
+	e = tree_dir_open(w->rr, id, &w->levels[w->depth]);
 	if (e < 0)
-		dirscan_close(&w->levels[w->depth]);
+		tree_dir_close(&w->levels[w->depth]);
 	else
 		w->depth++;
 	return e;
@@ -179,10 +100,10 @@ int treewalk_next(struct treewalk *w, struct node *n)
 			complain(w, e);
 	}
 	while (w->depth > 0) {
-		struct dirscan *top = &w->levels[w->depth - 1];
+		struct tree_dir *top = &w->levels[w->depth - 1];
 		size_t len = w->lens[w->depth - 1];
 
-		e = dirscan_next(top, n);
+		e = tree_dir_next(top, n, NULL);
 		if (e == 1) {
 			w->enter = n->type == NODE_DIR;
 			memcpy(w->tree, n->tree, CHUNK_ID_LEN);
@@ -194,7 +115,7 @@ int treewalk_next(struct treewalk *w, struct node *n)
 			return e;
 		if (e < 0)
 			complain(w, e);
-		dirscan_close(top);
+		tree_dir_close(top);
 		w->depth--;
 	}
 	return 0;
@@ -213,7 +134,7 @@ const struct tree_part *treewalk_part(const struct treewalk *w)
 void treewalk_close(struct treewalk *w)
 {
 	while (w->depth > 0)
-		dirscan_close(&w->levels[--w->depth]);
+		tree_dir_close(&w->levels[--w->depth]);
 	free(w->levels);
 	free(w->lens);
 	buf_release(&w->path);

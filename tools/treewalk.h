@@ -3,45 +3,21 @@
  * treewalk.h - all entries below a directory of a snapshot, one by one.
  *
  * A walk has no recursion and no limit on the length of a path; what it
- * holds is one leaf of each directory that it is in. These are copies: a
- * tree_dir keeps frames of the reader's cache, which has few, so only a few
- * of those may be open at once.
+ * holds is one leaf of each directory that it is in.
  *
  * Errors:  as repo_chunk_get(), logged; -EUCLEAN (logged) for a structure
  *          that is authentic but wrong.
- * Memory:  a node is valid until the next call for the same walk or scan.
+ * Memory:  a node is valid until the next call for the same walk.
  * Threads: one per repo_reader.
  */
 #ifndef TOOLS_TREEWALK_H
 #define TOOLS_TREEWALK_H
 
-#include "repo/repo.h"
-#include "repo/tree.h"
-
-/* --- one directory --- */
-
-struct dirscan {
-	struct repo_reader *rr;
-	uint8_t id[CHUNK_ID_LEN];
-	struct buf list, leaf; /* copies of the part read */
-	struct tree_part root; /* split directories */
-	struct tree_part part; /* the leaf at hand: for tree_owner_name() */
-	bool in_leaf;
-};
-
-/* Begin at the first entry; close d in every case. */
-MUST_CHECK int dirscan_open(struct repo_reader *rr,
-			    const uint8_t id[CHUNK_ID_LEN], struct dirscan *d);
-/* 1 and the next entry, 0 at the end. */
-MUST_CHECK int dirscan_next(struct dirscan *d, struct node *n);
-/* d may be all zeros. */
-void dirscan_close(struct dirscan *d);
-
-/* --- a directory and all below it --- */
+#include "repo/browse.h"
 
 struct treewalk {
 	struct repo_reader *rr;
-	struct dirscan *levels;
+	struct tree_dir *levels;
 	size_t *lens; /* of the path of each level's directory */
 	size_t depth, cap;
 	struct buf path; /* of the entry at hand: "/a/b" */

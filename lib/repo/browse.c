@@ -16,6 +16,23 @@ static int damaged(const struct tree_dir *d)
 			hex_encode(hex, d->id, CHUNK_ID_LEN));
 }
 
+/* A copy: who walks a tree has many open at once. */
+static int load_part(struct tree_dir *d, const uint8_t id[CHUNK_ID_LEN],
+		     struct buf *bytes, struct tree_part *part)
+{
+	struct chunk_ref ref;
+	int e = repo_chunk_get(d->rr, CHUNK_TREE, id, &ref);
+
+	if (e < 0)
+		return e;
+	bytes->len = 0;
+	e = buf_append(bytes, ref.data.p, ref.data.len);
+	repo_chunk_put(d->rr, &ref);
+	if (e < 0)
+		return e;
+	return tree_part_open(SPAN_OF(bytes), part) < 0 ? damaged(d) : 0;
+}
+
 int tree_dir_open(struct repo_reader *rr, const uint8_t id[CHUNK_ID_LEN],
 		  struct tree_dir *d)
 {
@@ -24,31 +41,26 @@ int tree_dir_open(struct repo_reader *rr, const uint8_t id[CHUNK_ID_LEN],
 	memset(d, 0, sizeof(*d));
 	d->rr = rr;
 	memcpy(d->id, id, CHUNK_ID_LEN);
-	e = repo_chunk_get(rr, CHUNK_TREE, id, &d->root_ref);
-	if (e < 0)
-		return e;
-	if (tree_part_open(d->root_ref.data, &d->root) < 0)
-		return damaged(d);
-	if (!d->root.split) {
+	d->root_bytes = BUF_INIT(CHUNK_MAX);
+	d->leaf_bytes = BUF_INIT(CHUNK_MAX);
+	e = load_part(d, id, &d->root_bytes, &d->root);
+	if (e == 0 && !d->root.split) {
 		d->part = d->root;
 		d->in_leaf = true;
 	}
-	return 0;
+	return e;
 }
 
 static int open_leaf(struct tree_dir *d, const struct tree_leaf_ref *leaf)
 {
 	int e;
 
-	repo_chunk_put(d->rr, &d->leaf_ref);
 	d->in_leaf = false;
-	e = repo_chunk_get(d->rr, CHUNK_TREE, leaf->id, &d->leaf_ref);
-	if (e < 0)
-		return e;
-	if (tree_part_open(d->leaf_ref.data, &d->part) < 0 || d->part.split)
-		return damaged(d);
-	d->in_leaf = true;
-	return 0;
+	e = load_part(d, leaf->id, &d->leaf_bytes, &d->part);
+	if (e == 0 && d->part.split)
+		e = damaged(d);
+	d->in_leaf = e == 0;
+	return e;
 }
 
 int tree_dir_next(struct tree_dir *d, struct node *n, struct span *raw)
@@ -116,8 +128,8 @@ void tree_dir_close(struct tree_dir *d)
 {
 	if (!d->rr)
 		return;
-	repo_chunk_put(d->rr, &d->root_ref);
-	repo_chunk_put(d->rr, &d->leaf_ref);
+	buf_release(&d->root_bytes);
+	buf_release(&d->leaf_bytes);
 	d->rr = NULL;
 }
 

@@ -5,7 +5,8 @@
  * Errors:  as repo_chunk_get(), logged; -EUCLEAN (logged) for a structure
  *          that is authentic but wrong.
  * Memory:  what tree_dir_next() yields is valid until the next call or
- *          tree_dir_close().
+ *          tree_dir_close(). A tree_dir holds copies, not frames of the
+ *          reader's cache, which has few: any number may be open.
  * Threads: one per repo_reader.
  */
 #ifndef REPO_BROWSE_H
@@ -18,7 +19,7 @@
 struct tree_dir {
 	struct repo_reader *rr;
 	uint8_t id[CHUNK_ID_LEN];
-	struct chunk_ref root_ref, leaf_ref;
+	struct buf root_bytes, leaf_bytes;
 	struct tree_part root; /* split directories */
 	struct tree_part part; /* the leaf at hand: for tree_owner_name() */
 	bool in_leaf;
