@@ -8,11 +8,7 @@
  * something to store.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "archive/archiver.h"
 #include "archive/fileslist.h"
@@ -38,7 +34,7 @@ struct backup {
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */
-	struct timespec began;
+	int64_t began;	     /* output_clock() */
 	/* the opening thread */
 	pthread_t opener;
 	bool opener_runs;
@@ -100,35 +96,15 @@ static struct writer *get_writer(void *arg)
 
 /* --- telling --- */
 
-static void on_error(void *arg, const char *path, int err, const char *during)
-{
-	struct backup *b = arg;
-
-	(void)b;
-	output_item(LOG_LEVEL_ERROR, during, SPAN(path, strlen(path)), err);
-}
-
 static void on_item(void *arg, const char *path, enum archive_action what,
 		    uint64_t size)
 {
 	static const char *const words[] = { "new", "changed", "metadata",
 					     "unchanged", "excluded" };
-	CLEANUP_FREE char *name = NULL;
-	struct output_line line;
 
 	(void)arg;
-	if (what == ARCHIVE_UNCHANGED && output_verbosity() < 2)
-		return;
-	if (output_is_json()) {
-		output_begin(&line, "verbose_status");
-		json_str(&line.json, "action", words[what]);
-		json_name(&line.json, "item", SPAN(path, strlen(path)));
-		json_u64(&line.json, "size", size);
-		output_end(&line);
-		return;
-	}
-	name = output_name(SPAN(path, strlen(path)));
-	output_note("%-9s %s\n", words[what], name ? name : "?");
+	if (what != ARCHIVE_UNCHANGED || output_verbosity() > 1)
+		output_action(words[what], path, size);
 }
 
 static void sample(void *arg, struct progress_sample *out)
@@ -148,15 +124,9 @@ static void sample(void *arg, struct progress_sample *out)
 /* Where the repository and the cache lie: never backed up into themselves. */
 static void add_skip(struct backup *b, const char *path)
 {
-	struct archive_skip *s = &b->in.skips[b->in.n_skips];
-	struct statx st;
-
-	if (!path || b->in.n_skips == ARRAY_LEN(b->in.skips) ||
-	    statx(AT_FDCWD, path, 0, STATX_INO, &st) < 0)
-		return;
-	s->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
-	s->ino = st.stx_ino;
-	b->in.n_skips++;
+	if (b->in.n_skips < ARRAY_LEN(b->in.skips) &&
+	    archive_skip_of(path, &b->in.skips[b->in.n_skips]))
+		b->in.n_skips++;
 }
 
 /* What tells this set of sources from others: host and absolute paths. */
@@ -237,15 +207,6 @@ static int find_parent(struct backup *b, struct snapshot *parent)
 	return 0;
 }
 
-static uint64_t elapsed_ns(const struct backup *b)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)(t.tv_sec - b->began.tv_sec) * 1000000000u +
-	       (uint64_t)t.tv_nsec - (uint64_t)b->began.tv_nsec;
-}
-
 static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 {
 	struct archive_progress p;
@@ -260,7 +221,7 @@ static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 		.files_changed = p.files_changed,
 		.files_unchanged = p.files_unchanged,
 		.bytes_read = p.bytes_read,
-		.duration_ns = elapsed_ns(b),
+		.duration_ns = (uint64_t)(output_clock() - b->began),
 		.errors = p.errors,
 	};
 }
@@ -426,7 +387,7 @@ static int run(struct backup *b)
 		.source = &change_scan,
 		.stream_fd = b->in.stream_fd,
 		.stream_name = b->in.stream_name,
-		.on_error = on_error,
+		.on_error = output_on_error,
 		.on_item = output_verbosity() ? on_item : NULL,
 		.stopped = cli_interrupted,
 		.writer = get_writer,
@@ -474,7 +435,7 @@ int cmd_backup(struct cli *cli)
 			    .pass = PASSPHRASE_INIT };
 	int code, e;
 
-	clock_gettime(CLOCK_MONOTONIC, &b.began);
+	b.began = output_clock();
 	pthread_mutex_init(&b.lock, NULL);
 	b.in.stream_fd = -1;
 	code = opened_store(cli, &b.o);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "compress/compress.h"
 #include "tools/opened.h"
+#include "tools/patterns.h"
 
 /* Levels by name; docs/design.md, "Compression", has the figures. */
 #define LEVEL_FAST 1
@@ -40,44 +41,12 @@ static int level_of(const struct cli *cli)
 	return (int)n;
 }
 
-static int add_patterns(struct filter *f, struct cli_strings list,
-			unsigned int flags)
-{
-	size_t i;
-	int e = 0;
-
-	for (i = 0; e == 0 && i < list.n; i++)
-		e = filter_add(f, list.v[i], flags);
-	return e;
-}
-
-static int add_files(struct filter *f, struct cli_strings list,
-		     unsigned int flags)
-{
-	size_t i;
-	int e = 0;
-
-	for (i = 0; e == 0 && i < list.n; i++)
-		e = filter_add_file(f, list.v[i], flags);
-	return e;
-}
-
 static int init_filter(struct backup_inputs *in, const struct cli *cli)
 {
 	struct cli_strings tags = cli_list(cli, "exclude-if-present");
 	size_t i;
-	int e = filter_new(&in->filter);
+	int e = patterns_filter(cli, "exclude", &in->filter);
 
-	if (e == 0)
-		e = add_patterns(in->filter, cli_list(cli, "exclude"), 0);
-	if (e == 0)
-		e = add_patterns(in->filter, cli_list(cli, "iexclude"),
-				 FILTER_FOLD);
-	if (e == 0)
-		e = add_files(in->filter, cli_list(cli, "exclude-file"), 0);
-	if (e == 0)
-		e = add_files(in->filter, cli_list(cli, "iexclude-file"),
-			      FILTER_FOLD);
 	for (i = 0; e == 0 && i < tags.n; i++)
 		e = filter_add_tag(in->filter, tags.v[i]);
 	if (e == 0 && cli_flag(cli, "exclude-caches"))

@@ -6,7 +6,6 @@
  * (-v shows it): the report has one entry for each damaged object.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/pool.h"
@@ -25,7 +24,7 @@ struct run {
 	struct opened o;
 	struct check_options opt;
 	struct check_report rep;
-	struct timespec began;
+	int64_t began; /* output_clock() */
 };
 
 static void sample(void *arg, struct progress_sample *out)
@@ -229,13 +228,9 @@ static void json_summary(const struct run *r, double seconds)
 static int report(const struct run *r)
 {
 	const struct check_report *rep = &r->rep;
-	struct timespec now;
-	double seconds;
+	double seconds = (double)(output_clock() - r->began) / 1e9;
 	uint32_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	seconds = (double)(now.tv_sec - r->began.tv_sec) +
-		  (double)(now.tv_nsec - r->began.tv_nsec) / 1e9;
 	for (i = 0; i < rep->count; i++) {
 		if (output_is_json())
 			json_problem(&rep->problems[i]);
@@ -263,7 +258,7 @@ int cmd_check(struct cli *cli)
 	struct run r = { .cli = cli, .o = OPENED_INIT };
 	int code, e;
 
-	clock_gettime(CLOCK_MONOTONIC, &r.began);
+	r.began = output_clock();
 	r.opt.threads = pool_cpus();
 	r.opt.stop = cli_interrupted;
 	if (cli_given(cli, "read-data"))

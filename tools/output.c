@@ -257,6 +257,38 @@ void output_item(enum log_level level, const char *during, struct span path,
 	put_line(stderr, &line);
 }
 
+void output_on_error(void *arg, const char *path, int err, const char *during)
+{
+	(void)arg;
+	output_item(LOG_LEVEL_ERROR, during, SPAN(path, strlen(path)), err);
+}
+
+void output_action(const char *action, const char *path, uint64_t size)
+{
+	struct span item = SPAN(path, strlen(path));
+	CLEANUP_FREE char *name = NULL;
+	struct output_line line;
+
+	if (output_is_json()) {
+		output_begin(&line, "verbose_status");
+		json_str(&line.json, "action", action);
+		json_name(&line.json, "item", item);
+		json_u64(&line.json, "size", size);
+		output_end(&line);
+		return;
+	}
+	name = output_name(item);
+	output_note("%-9s %s\n", action, name ? name : "?");
+}
+
+int64_t output_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+}
+
 char *output_size(char out[static 16], uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";

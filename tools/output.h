@@ -68,6 +68,13 @@ char *output_name(struct span name);
 void output_item(enum log_level level, const char *during, struct span path,
 		 int err);
 
+/* output_item() as the archiver and the restorer call it. */
+void output_on_error(void *arg, const char *path, int err, const char *during);
+/* For --verbose: one word for what became of the item. */
+void output_action(const char *action, const char *path, uint64_t size);
+
+/* Nanoseconds of a clock that nobody sets, for durations. */
+int64_t output_clock(void);
 /* "1.5 MiB", "17 B". Returns out. */
 char *output_size(char out[static 16], uint64_t bytes);
 /* "0.6s", "17s", "1:02", "3:04:05". */

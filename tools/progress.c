@@ -39,18 +39,10 @@ struct progress {
 	bool stop; /* guarded by lock */
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
 /* Smooth over the time that passed, whatever it was. */
 static void update_rate(struct progress *p, const struct progress_sample *s)
 {
-	int64_t now = now_ns();
+	int64_t now = output_clock();
 	double dt = (double)(now - p->last_ns) / NSEC_PER_SEC;
 	double weight, recent;
 
@@ -98,7 +90,7 @@ static size_t bar_text(const struct progress *p,
 	(n += (size_t)snprintf(out + n, size - MIN(n, size), __VA_ARGS__))
 
 	output_elapsed(elapsed,
-		       (double)(now_ns() - p->start_ns) / NSEC_PER_SEC);
+		       (double)(output_clock() - p->start_ns) / NSEC_PER_SEC);
 	output_size(done, s->bytes_done);
 	output_size(total, s->bytes_total);
 	output_size(rate, (uint64_t)p->rate);
@@ -138,7 +130,7 @@ static void draw_bar(struct progress *p, const struct progress_sample *s)
 
 static void put_status(struct progress *p, const struct progress_sample *s)
 {
-	double elapsed = (double)(now_ns() - p->start_ns) / NSEC_PER_SEC;
+	double elapsed = (double)(output_clock() - p->start_ns) / NSEC_PER_SEC;
 	double part = fraction(s), left = time_left(p, s);
 	struct output_line line;
 
@@ -171,7 +163,7 @@ static void *draw_thread(void *arg)
 	while (!p->stop) {
 		struct progress_sample s = { 0 };
 
-		next = MAX(next + p->period_ns, now_ns());
+		next = MAX(next + p->period_ns, output_clock());
 		ts.tv_sec = next / NSEC_PER_SEC;
 		ts.tv_nsec = next % NSEC_PER_SEC;
 		while (!p->stop &&
@@ -218,7 +210,7 @@ struct progress *progress_start(progress_fn *sample, void *arg)
 	p->sample = sample;
 	p->arg = arg;
 	p->period_ns = output_is_json() ? STATUS_PERIOD_NS : BAR_PERIOD_NS;
-	p->start_ns = p->last_ns = now_ns();
+	p->start_ns = p->last_ns = output_clock();
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

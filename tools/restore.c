@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "archive/restorer.h"
 #include "base/io.h"
@@ -19,7 +18,8 @@
 #include "repo/snapref.h"
 #include "tools/commands.h"
 #include "tools/opened.h"
-#include "tools/output.h"
+#include "tools/patterns.h"
+#include "tools/show.h"
 
 struct restore {
 	const struct cli *cli;
@@ -33,7 +33,7 @@ struct restore {
 	char *target;
 	struct archive_skip skips[2];
 	struct restorer *restorer;
-	struct timespec began;
+	int64_t began; /* output_clock() */
 	bool verifying;
 };
 
@@ -46,33 +46,15 @@ static const char *const lost_words[LOST_KINDS] = {
 
 /* --- telling --- */
 
-static void on_error(void *arg, const char *path, int err, const char *during)
-{
-	(void)arg;
-	output_item(LOG_LEVEL_ERROR, during, SPAN(path, strlen(path)), err);
-}
-
 static void on_item(void *arg, const char *path, enum restore_action what,
 		    uint64_t size)
 {
 	static const char *const words[] = { "restored", "updated", "unchanged",
 					     "skipped", "deleted" };
-	CLEANUP_FREE char *name = NULL;
-	struct output_line line;
 
 	(void)arg;
-	if (what == RESTORE_UNCHANGED && output_verbosity() < 2)
-		return;
-	if (output_is_json()) {
-		output_begin(&line, "verbose_status");
-		json_str(&line.json, "action", words[what]);
-		json_name(&line.json, "item", SPAN(path, strlen(path)));
-		json_u64(&line.json, "size", size);
-		output_end(&line);
-		return;
-	}
-	name = output_name(SPAN(path, strlen(path)));
-	output_note("%-9s %s\n", words[what], name ? name : "?");
+	if (what != RESTORE_UNCHANGED || output_verbosity() > 1)
+		output_action(words[what], path, size);
 }
 
 static void sample(void *arg, struct progress_sample *out)
@@ -160,15 +142,11 @@ static void report_json(const struct restore *s,
 static int report(const struct restore *s)
 {
 	struct restore_progress p;
-	struct timespec now;
-	double seconds;
+	double seconds = (double)(output_clock() - s->began) / 1e9;
 	bool partial;
 	size_t i;
 
 	restorer_progress(s->restorer, &p);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	seconds = (double)(now.tv_sec - s->began.tv_sec) +
-		  (double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
 	report_text(s, &p, seconds);
 	if (output_is_json())
 		report_json(s, &p, seconds);
@@ -180,32 +158,11 @@ static int report(const struct restore *s)
 
 /* --- what the command line says --- */
 
-static int add_filter(const struct cli *cli, const char *const opts[4],
-		      struct filter **out)
-{
-	size_t i, k;
-	int e = filter_new(out);
-
-	for (i = 0; e == 0 && i < 4; i++) {
-		struct cli_strings list = cli_list(cli, opts[i]);
-		unsigned int fold = i & 1 ? FILTER_FOLD : 0;
-
-		for (k = 0; e == 0 && k < list.n; k++)
-			e = i < 2 ? filter_add(*out, list.v[k], fold)
-				  : filter_add_file(*out, list.v[k], fold);
-	}
-	return e;
-}
-
 static int init_filters(struct restore *s)
 {
-	static const char *const in[] = { "include", "iinclude", "include-file",
-					  "iinclude-file" };
-	static const char *const ex[] = { "exclude", "iexclude", "exclude-file",
-					  "iexclude-file" };
-	int e = add_filter(s->cli, in, &s->include);
+	int e = patterns_filter(s->cli, "include", &s->include);
 
-	return e < 0 ? e : add_filter(s->cli, ex, &s->exclude);
+	return e < 0 ? e : patterns_filter(s->cli, "exclude", &s->exclude);
 }
 
 static enum restore_overwrite overwrite_of(const struct cli *cli)
@@ -224,12 +181,8 @@ static enum restore_overwrite overwrite_of(const struct cli *cli)
 
 static int find_snapshot(struct restore *s)
 {
-	struct cli_strings hosts = cli_list(s->cli, "host"),
-			   tags = cli_list(s->cli, "tag"),
-			   paths = cli_list(s->cli, "path");
-	struct snapref_filter f = { hosts.v, hosts.n, tags.v,
-				    tags.n,  paths.v, paths.n };
-	bool any = hosts.n || tags.n || paths.n;
+	struct snapref_filter f = show_filter(s->cli);
+	bool any = f.n_hosts || f.n_tags || f.n_paths;
 	CLEANUP_FREE char *name = NULL;
 	const char *const *args, *path;
 	size_t n;
@@ -371,17 +324,6 @@ static int open_target(struct restore *s)
 	return check_empty(s);
 }
 
-static void add_skip(struct restore *s, size_t *n, const char *path)
-{
-	struct statx st;
-
-	if (!path || statx(AT_FDCWD, path, 0, STATX_INO, &st) < 0)
-		return;
-	s->skips[*n].dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
-	s->skips[*n].ino = st.stx_ino;
-	++*n;
-}
-
 /* --- the run --- */
 
 static int run(struct restore *s)
@@ -397,7 +339,7 @@ static int run(struct restore *s)
 		.sources = s->snap.paths,
 		.n_sources = s->snap.n_paths,
 		.skips = s->skips,
-		.on_error = on_error,
+		.on_error = output_on_error,
 		.on_item = output_verbosity() ? on_item : NULL,
 		.is_stopped = cli_interrupted,
 		.arg = s,
@@ -405,8 +347,9 @@ static int run(struct restore *s)
 	struct progress *progress;
 	int e;
 
-	add_skip(s, &opt.n_skips, store_location(s->o.store));
-	add_skip(s, &opt.n_skips, s->o.cache_dir);
+	opt.n_skips += archive_skip_of(store_location(s->o.store),
+				       &s->skips[opt.n_skips]);
+	opt.n_skips += archive_skip_of(s->o.cache_dir, &s->skips[opt.n_skips]);
 	e = restorer_new(s->o.repo, &opt, &s->restorer);
 	if (e < 0)
 		return e;
@@ -446,7 +389,7 @@ int cmd_restore(struct cli *cli)
 	struct restore s = { .cli = cli, .o = OPENED_INIT, .what.target = -1 };
 	int code, e;
 
-	clock_gettime(CLOCK_MONOTONIC, &s.began);
+	s.began = output_clock();
 	code = opened_repo(cli, &s.o);
 	if (code == CLI_OK) {
 		e = restore(&s);

@@ -481,6 +481,16 @@ void archiver_use_catalog(struct archiver *a, struct catalog *catalog,
 	a->catalog_is_current = catalog && is_current;
 }
 
+bool archive_skip_of(const char *path, struct archive_skip *out)
+{
+	struct statx st;
+
+	if (!path || statx(AT_FDCWD, path, 0, STATX_INO, &st) < 0)
+		return false;
+	*out = (struct archive_skip){ attr_dev(&st), st.stx_ino };
+	return true;
+}
+
 void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
 			size_t n)
 {
@@ -523,7 +533,7 @@ static int run_walk(struct archiver *a)
 		return log_fail(e, "stat /");
 	}
 	root->place = a->root.is_source ? NULL : &a->root;
-	root->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	root->dev = attr_dev(&st);
 	root->fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	root->key.ino = st.stx_ino;
 	root->key.fsid = archiver_fsid(a, root->dev, root->fd, false, &pseudo);

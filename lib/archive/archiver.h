@@ -50,6 +50,9 @@ struct archive_skip { /* an inode that is never entered */
 	uint64_t dev, ino;
 };
 
+/* The inode at path; false if there is none, or path is NULL. */
+bool archive_skip_of(const char *path, struct archive_skip *out);
+
 struct archiver_options {
 	const char *const *paths; /* absolute or relative to the cwd */
 	size_t n_paths;

@@ -21,6 +21,11 @@
 
 #define ATTR_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME)
 
+static inline uint64_t attr_dev(const struct statx *st)
+{
+	return (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+}
+
 /* All but name, xattrs, iflags, content, target and tree. fsid is set to the
  * device number: the caller translates it. */
 void attr_from_statx(const struct statx *st, struct node *n);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "archive/attr.h"
 #include "archive/restorer_private.h"
 
 struct level {
@@ -26,17 +27,12 @@ struct removal {
 	bool kept; /* something had to stay */
 };
 
-static uint64_t dev_of(const struct statx *st)
-{
-	return (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
-}
-
 static bool is_skipped(const struct restorer *r, const struct statx *st)
 {
 	size_t i;
 
 	for (i = 0; i < r->opt.n_skips; i++)
-		if (r->opt.skips[i].dev == dev_of(st) &&
+		if (r->opt.skips[i].dev == attr_dev(st) &&
 		    r->opt.skips[i].ino == st->stx_ino)
 			return true;
 	return false;
@@ -92,7 +88,7 @@ static int remove_entry(struct removal *m, int dirfd, const char *name)
 
 	if (e < 0)
 		return e == -ENOENT ? 0 : e;
-	if (is_skipped(m->w->r, &st) || dev_of(&st) != m->dev) {
+	if (is_skipped(m->w->r, &st) || attr_dev(&st) != m->dev) {
 		m->kept = true;
 		return 0;
 	}
@@ -144,7 +140,7 @@ int restore_remove(struct rworker *w, struct rdir *dir, int dirfd,
 
 	if (e < 0)
 		return e;
-	m.dev = dev_of(&dir->st);
+	m.dev = attr_dev(&dir->st);
 	e = remove_entry(&m, dirfd, (const char *)name.p);
 	if (e == 0)
 		e = empty_levels(&m, dirfd);
@@ -219,7 +215,8 @@ static void remove_extra(struct rworker *w, struct rdir *dir, const char *name)
 	if (e == -ENOENT ||
 	    filter_match(r->opt.exclude, &dir->exclude, name, s.len))
 		return;
-	if (e == 0 && (is_skipped(r, &st) || dev_of(&st) != dev_of(&dir->st)))
+	if (e == 0 &&
+	    (is_skipped(r, &st) || attr_dev(&st) != attr_dev(&dir->st)))
 		return;
 	if (e == 0 && !r->opt.dry_run)
 		e = restore_remove(w, dir, dir->fd, s);
@@ -276,7 +273,7 @@ static bool is_foreign_mount(struct rworker *w, struct rdir *dir)
 	struct node n;
 	bool empty;
 
-	if (!dir->parent || dev_of(&dir->st) == dev_of(&dir->parent->st))
+	if (!dir->parent || attr_dev(&dir->st) == attr_dev(&dir->parent->st))
 		return false;
 	empty = tree_dir_open(w->rr, dir->meta.tree, &d) < 0 ||
 		tree_dir_next(&d, &n, NULL) != 1;

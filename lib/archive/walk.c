@@ -430,7 +430,7 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 		const struct statx *st, const struct node *old,
 		struct span old_raw, const struct place *place)
 {
-	uint64_t dev = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+	uint64_t dev = attr_dev(st);
 	struct node n = { 0 };
 
 	attr_from_statx(st, &n);
