@@ -33,6 +33,27 @@
 	OPT(LIST, "path", 0, "PATH", what " that hold this path", WHICH,       \
 	    .hint = CLI_HINT_FILE)
 #define DRY_RUN(text, ...) FLAG("dry-run", 'n', text, __VA_ARGS__)
+#define LONG_LIST FLAG("long", 'l', "with mode, owner, size and time")
+#define KDF(...)                                                               \
+	OPT(WORD, "kdf", 0, "NAME",                                            \
+	    "how the passphrase becomes a key: scrypt or argon2id",            \
+	    .words = "scrypt argon2id", __VA_ARGS__)
+/* what: exclude or include; tools/patterns.h reads them. */
+#define FOLDED "the same, upper and lower case being equal"
+#define PATTERNS(what, l, h, text, ...)                                        \
+	OPT(LIST, what, l, "PATTERN", h, .detail = text, __VA_ARGS__),         \
+	OPT(LIST, "i" what, 0, "PATTERN", FOLDED, __VA_ARGS__)
+#define PATTERN_FILES(what, h, others, text, ...)                              \
+	OPT(LIST, what "-file", 0, "FILE", h, .hint = CLI_HINT_FILE,           \
+	    .aka = others, .detail = text, __VA_ARGS__),                       \
+	OPT(LIST, "i" what "-file", 0, "FILE", FOLDED, .hint = CLI_HINT_FILE,  \
+	    __VA_ARGS__)
+#define PATTERNS_OF(what) what " i" what " " what "-file i" what "-file"
+
+static const struct cli_form no_args[] = { FORM("", 0, 0), FORM_END };
+static const struct cli_form any_snapshots[] = {
+	FORM("[SNAPSHOT]...", 0, -1), FORM_END
+};
 
 /* --- options of every verb --- */
 
@@ -82,12 +103,8 @@ const struct cli_opt cli_global_opts[] = {
 
 /* --- init --- */
 
-static const struct cli_form init_forms[] = { FORM("", 0, 0), FORM_END };
-
 static const struct cli_opt init_opts[] = {
-	OPT(WORD, "kdf", 0, "NAME",
-	    "how the passphrase becomes a key: scrypt or argon2id",
-	    .words = "scrypt argon2id"),
+	KDF(),
 	OPT(STRING, "label", 0, "TEXT", "a name for the first key"),
 	OPT_END
 };
@@ -99,26 +116,20 @@ static const struct cli_form backup_forms[] = {
 };
 
 #define INPUTS "files-from files-from-verbatim files-from-raw"
-#define STDIN_WITH "exclude iexclude exclude-file iexclude-file "              \
-		   "exclude-caches exclude-if-present "                        \
-		   "exclude-larger-than one-file-system "
+#define STDIN_WITH PATTERNS_OF("exclude") " exclude-caches "                   \
+		   "exclude-if-present exclude-larger-than one-file-system "
 
 static const struct cli_opt backup_opts[] = {
 #define G .group = "What to leave out"
-	OPT(LIST, "exclude", 'e', "PATTERN", "leave out what matches", G,
-	    .detail = "* and ? stand for any characters of one name, ** for "
-		      "any number of directories. A pattern that starts with "
-		      "/ is matched from the root, others at any depth."),
-	OPT(LIST, "iexclude", 0, "PATTERN",
-	    "the same, upper and lower case being equal", G),
-	OPT(LIST, "exclude-file", 0, "FILE", "leave out by patterns in a file",
-	    G, .hint = CLI_HINT_FILE, .aka = "exclude-from",
-	    .detail = "One pattern in each line. Empty lines and lines that "
+	PATTERNS("exclude", 'e', "leave out what matches",
+		 "* and ? stand for any characters of one name, ** for any "
+		 "number of directories. A pattern that starts with / is "
+		 "matched from the root, others at any depth.", G),
+	PATTERN_FILES("exclude", "leave out by patterns in a file",
+		      "exclude-from",
+		      "One pattern in each line. Empty lines and lines that "
 		      "start with # are comments. A line that starts with ! "
-		      "takes back in what an earlier pattern left out."),
-	OPT(LIST, "iexclude-file", 0, "FILE",
-	    "the same, upper and lower case being equal", G,
-	    .hint = CLI_HINT_FILE),
+		      "takes back in what an earlier pattern left out.", G),
 	FLAG("exclude-caches", 0, "leave out directories with a CACHEDIR.TAG",
 	    G, .detail = "As https://bford.info/cachedir/ defines it. The tag "
 			 "itself is kept."),
@@ -190,9 +201,6 @@ static const struct cli_opt backup_opts[] = {
 
 /* --- snapshots, ls, find, cat, diff --- */
 
-static const struct cli_form snapshots_forms[] = {
-	FORM("[SNAPSHOT]...", 0, -1), FORM_END
-};
 static const struct cli_opt snapshots_opts[] = {
 	SHARED_FILTERS('H', "only snapshots"),
 	OPT(INT, "latest", 0, "N", "only the last N of each host and paths",
@@ -204,7 +212,7 @@ static const struct cli_form ls_forms[] = {
 	FORM("SNAPSHOT [PATH]...", 1, -1), FORM_END
 };
 static const struct cli_opt ls_opts[] = {
-	FLAG("long", 'l', "with mode, owner, size and time"),
+	LONG_LIST,
 	FLAG("recursive", 'R', "all that is below, too"),
 	OPT_END
 };
@@ -222,7 +230,7 @@ static const struct cli_opt find_opts[] = {
 	    .aka = "oldest"),
 	OPT(TIME, "older", 'O', "TIME", "only what changed before TIME",
 	    .aka = "newest"),
-	FLAG("long", 'l', "with mode, owner, size and time"),
+	LONG_LIST,
 	OPT(LIST, "snapshot", 's', "SNAPSHOT", "only in this snapshot",
 	    WHICH),
 	SHARED_FILTERS('H', "only in snapshots"),
@@ -264,30 +272,17 @@ static const struct cli_opt restore_opts[] = {
 		      "content that is already right is compared and not "
 		      "written again; always writes all of it."),
 	FLAG("delete", 0, "remove what the snapshot does not hold", G,
-	    .excludes = "include iinclude include-file iinclude-file",
+	    .excludes = PATTERNS_OF("include"),
 	    .detail = "Only below the restored directories."),
 #undef G
 #define G .group = "What to restore"
-	OPT(LIST, "include", 'i', "PATTERN", "only what matches", G,
-	    .excludes = "exclude iexclude exclude-file iexclude-file"),
-	OPT(LIST, "iinclude", 0, "PATTERN",
-	    "the same, upper and lower case being equal", G,
-	    .excludes = "exclude iexclude exclude-file iexclude-file"),
-	OPT(LIST, "include-file", 0, "FILE", "only by patterns in a file", G,
-	    .hint = CLI_HINT_FILE,
-	    .excludes = "exclude iexclude exclude-file iexclude-file"),
-	OPT(LIST, "iinclude-file", 0, "FILE",
-	    "the same, upper and lower case being equal", G,
-	    .hint = CLI_HINT_FILE,
-	    .excludes = "exclude iexclude exclude-file iexclude-file"),
-	OPT(LIST, "exclude", 'e', "PATTERN", "all but what matches", G),
-	OPT(LIST, "iexclude", 0, "PATTERN",
-	    "the same, upper and lower case being equal", G),
-	OPT(LIST, "exclude-file", 0, "FILE", "all but by patterns in a file",
-	    G, .hint = CLI_HINT_FILE),
-	OPT(LIST, "iexclude-file", 0, "FILE",
-	    "the same, upper and lower case being equal", G,
-	    .hint = CLI_HINT_FILE),
+	PATTERNS("include", 'i', "only what matches", NULL, G,
+		 .excludes = PATTERNS_OF("exclude")),
+	PATTERN_FILES("include", "only by patterns in a file", NULL, NULL, G,
+		      .excludes = PATTERNS_OF("exclude")),
+	PATTERNS("exclude", 'e', "all but what matches", NULL, G),
+	PATTERN_FILES("exclude", "all but by patterns in a file", NULL, NULL,
+		      G),
 #undef G
 	SHARED_FILTERS('H', "for latest and times, only snapshots"),
 	FLAG("no-owner", 0, "leave owner and group to the caller's",
@@ -312,7 +307,6 @@ static const struct cli_opt mount_opts[] = {
 
 /* --- check, forget, prune --- */
 
-static const struct cli_form check_forms[] = { FORM("", 0, 0), FORM_END };
 static const struct cli_opt check_opts[] = {
 	OPT(PERCENT, "read-data", 0, "N%",
 	    "read and verify all packs, or a random part of them",
@@ -326,10 +320,11 @@ static const struct cli_form forget_forms[] = {
 };
 #define KEEPS "keep-last keep-hourly keep-daily keep-weekly keep-monthly "     \
 	      "keep-yearly keep-within keep-tag"
+#define G .group = "What to keep"
+#define POLICY G, .without_args = true
 #define KEEP(n, l, h)                                                          \
 	OPT(INT, "keep-" n, l, "N", h, .max = UINT32_MAX,                      \
-	    .words = "unlimited", .group = "What to keep",                     \
-	    .without_args = true)
+	    .words = "unlimited", POLICY)
 static const struct cli_opt forget_opts[] = {
 	KEEP("last", 'l', "keep the last N snapshots"),
 	KEEP("hourly", 'H', "keep the last of each of N hours"),
@@ -338,32 +333,28 @@ static const struct cli_opt forget_opts[] = {
 	KEEP("monthly", 'm', "keep the last of each of N months"),
 	KEEP("yearly", 'y', "keep the last of each of N years"),
 	OPT(DURATION, "keep-within", 0, "DURATION",
-	    "keep all within this time before the latest",
-	    .group = "What to keep", .without_args = true,
+	    "keep all within this time before the latest", POLICY,
 	    .detail = "Years, months, days and hours, like 1y6m14d12h. The "
 		      "time is counted from the latest snapshot, not from "
 		      "now."),
 	OPT(LIST, "keep-tag", 0, "TAG[,TAG]...",
-	    "keep those with all of these tags",
-	    .group = "What to keep", .without_args = true),
+	    "keep those with all of these tags", POLICY),
 	OPT(STRING, "group-by", 'g', "HOW",
 	    "apply this to each host, paths, tags apart; host,paths if not "
-	    "given",
-	    .group = "What to keep", .without_args = true, .may_be_empty = true,
+	    "given", POLICY, .may_be_empty = true,
 	    .detail = "A list of host, paths and tags with commas between, "
 		      "or an empty one for a single group."),
 	FLAG("unsafe-allow-remove-all", 0,
-	    "allow that nothing of a group is kept",
-	    .group = "What to keep",
+	    "allow that nothing of a group is kept", G,
 	    .detail = "Without this, a policy that would keep nothing is "
 		      "refused."),
+#undef G
 	SHARED_FILTERS(0, "only snapshots"),
 	FLAG("prune", 0, "then free the space that is not needed"),
 	DRY_RUN("report, but remove nothing", .group = NULL),
 	OPT_END
 };
 
-static const struct cli_form prune_forms[] = { FORM("", 0, 0), FORM_END };
 static const struct cli_opt prune_opts[] = {
 	OPT(PERCENT, "max-unused", 0, "N%",
 	    "leave up to this share of unused bytes where they are",
@@ -387,9 +378,7 @@ static const struct cli_form key_forms[] = {
 static const struct cli_opt key_opts[] = {
 	OPT(STRING, "label", 0, "TEXT", "a name for the key",
 	    .only = "add passwd rekey"),
-	OPT(WORD, "kdf", 0, "NAME",
-	    "how the passphrase becomes a key: scrypt or argon2id",
-	    .words = "scrypt argon2id", .only = "add passwd rekey"),
+	KDF(.only = "add passwd rekey"),
 	OPT(STRING, "new-passphrase-file", 0, "FILE",
 	    "read the new passphrase from a file", .only = "add passwd",
 	    .excludes = "new-passphrase-fd new-passphrase-command",
@@ -407,9 +396,6 @@ static const struct cli_opt key_opts[] = {
 
 /* --- stats, explain, benchmark, version, completion, help --- */
 
-static const struct cli_form stats_forms[] = {
-	FORM("[SNAPSHOT]...", 0, -1), FORM_END
-};
 static const struct cli_opt stats_opts[] = {
 	OPT(WORD, "mode", 0, "MODE", "count restore-size or raw-data",
 	    .words = "restore-size raw-data",
@@ -427,8 +413,6 @@ static const struct cli_opt explain_opts[] = {
 	OPT_END
 };
 
-static const struct cli_form benchmark_forms[] = { FORM("", 0, 0), FORM_END };
-static const struct cli_form version_forms[] = { FORM("", 0, 0), FORM_END };
 static const struct cli_opt version_opts[] = {
 	FLAG("fault-points", 0, "list the points where a test can break it"),
 	OPT_END
@@ -461,7 +445,7 @@ const struct cli_verb cli_verbs[] = {
 	  .examples =
 	  "Make one on a mounted disk\n"
 	  "\ttidemark -r /mnt/disk/backup init\n",
-	  .forms = init_forms, .opts = init_opts, .run = cmd_init,
+	  .forms = no_args, .opts = init_opts, .run = cmd_init,
 	  .aka = "repo-create create-repo" },
 	{ "backup", MAKE, .help = "back up files and directories",
 	  .detail =
@@ -481,7 +465,7 @@ const struct cli_verb cli_verbs[] = {
 	  .aka = "create put save" },
 	{ "snapshots", LOOK, .help = "list snapshots",
 	  .detail = "Lists the snapshots, the oldest first.",
-	  .forms = snapshots_forms, .opts = snapshots_opts, .prints = true,
+	  .forms = any_snapshots, .opts = snapshots_opts, .prints = true,
 	  .run = cmd_snapshots, .aka = "list repo-list log" },
 	{ "ls", LOOK, .help = "list what a snapshot holds",
 	  .detail = "Lists the directory PATH of a snapshot, or its root.",
@@ -519,7 +503,7 @@ const struct cli_verb cli_verbs[] = {
 	  .run = cmd_explain, .arg_hint = CLI_HINT_FILE, .aka = "why" },
 	{ "stats", LOOK, .help = "count files and bytes",
 	  .detail = "Counts over the named snapshots, or over all.",
-	  .forms = stats_forms, .opts = stats_opts, .prints = true,
+	  .forms = any_snapshots, .opts = stats_opts, .prints = true,
 	  .run = cmd_stats, .aka = "info repoinfo" },
 	{ "restore", BACK, .help = "restore files",
 	  .detail =
@@ -549,7 +533,7 @@ const struct cli_verb cli_verbs[] = {
 	  "hurts, and the exit status is 1.",
 	  .examples = "Read a tenth of the content, another one each time\n"
 		      "\ttidemark check --read-data=10%\n",
-	  .forms = check_forms, .opts = check_opts, .run = cmd_check,
+	  .forms = no_args, .opts = check_opts, .run = cmd_check,
 	  .aka = "verify fsck" },
 	{ "forget", KEEP_UP, .help = "remove snapshots",
 	  .detail =
@@ -564,7 +548,7 @@ const struct cli_verb cli_verbs[] = {
 	  .detail = "Removes packs that no snapshot needs, and copies what is "
 		    "left of packs that are mostly unused. A backup may run at "
 		    "the same time.",
-	  .forms = prune_forms, .opts = prune_opts, .run = cmd_prune,
+	  .forms = no_args, .opts = prune_opts, .run = cmd_prune,
 	  .aka = "gc compact" },
 	{ "key", KEEP_UP, .help = "list, add, remove and change keys",
 	  .detail = "Each key is a passphrase that opens the repository. "
@@ -577,11 +561,11 @@ const struct cli_verb cli_verbs[] = {
 	  .detail = "Measures the building blocks: hashing, encryption, "
 		    "compression, chunking, and the repository's disk if one "
 		    "is given.",
-	  .forms = benchmark_forms, .run = cmd_benchmark, .prints = true,
+	  .forms = no_args, .run = cmd_benchmark, .prints = true,
 	  .aka = "bench" },
 	{ "version", OTHER, .help = "print the version",
 	  .detail = "Prints the version of the program.",
-	  .forms = version_forms, .opts = version_opts, .run = cmd_version,
+	  .forms = no_args, .opts = version_opts, .run = cmd_version,
 	  .prints = true },
 	{ "completion", OTHER, .help = "print shell completions, write the manual",
 	  .detail = "Generates what this page is made of.",
