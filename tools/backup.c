@@ -100,7 +100,7 @@ static void on_item(void *arg, const char *path, enum archive_action what,
 		    uint64_t size)
 {
 	static const char *const words[] = { "new", "changed", "metadata",
-					     "unchanged", "excluded" };
+					     "unchanged" };
 
 	(void)arg;
 	if (what != ARCHIVE_UNCHANGED || output_verbosity() > 1)

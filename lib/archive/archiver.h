@@ -35,7 +35,6 @@ enum archive_action {
 	ARCHIVE_CHANGED,   /* read again */
 	ARCHIVE_META,	   /* only its metadata changed */
 	ARCHIVE_UNCHANGED, /* taken from the catalog */
-	ARCHIVE_EXCLUDED,
 };
 
 struct archive_progress {
