@@ -43,12 +43,15 @@ int io_pwrite_all(int fd, struct span data, uint64_t off)
 	return 0;
 }
 
-ssize_t io_read_full(int fd, void *p, size_t len)
+/* off: -1 to read on from where the descriptor is. */
+static ssize_t read_full(int fd, uint8_t *p, size_t len, off_t off)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = read(fd, (uint8_t *)p + done, len - done);
+		ssize_t n = off < 0 ? read(fd, p + done, len - done)
+				    : pread(fd, p + done, len - done,
+					    off + (off_t)done);
 
 		if (n == 0)
 			break;
@@ -62,24 +65,16 @@ ssize_t io_read_full(int fd, void *p, size_t len)
 	return (ssize_t)done;
 }
 
+ssize_t io_read_full(int fd, void *p, size_t len)
+{
+	return read_full(fd, p, len, -1);
+}
+
 ssize_t io_pread_full(int fd, void *p, size_t len, uint64_t off)
 {
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fd, (uint8_t *)p + done, len - done,
-				  (off_t)(off + done));
-
-		if (n == 0)
-			break;
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	if (off > INT64_MAX)
+		return -EINVAL;
+	return read_full(fd, p, len, (off_t)off);
 }
 
 int io_read_file(int dirfd, const char *path, struct buf *out)
