@@ -26,13 +26,55 @@ static void report(const struct opened *o)
 	output_end(&line);
 }
 
-int cmd_init(struct cli *cli)
+/* 0: nothing at where forbids a repository; o is left as it was. */
+static int refuse_existing(const char *where, struct opened *o)
+{
+	int e = store_open_dir(where, &o->store);
+
+	if (e == -ENOENT)
+		return 0;
+	if (e < 0)
+		return e;
+	e = repo_probe(o->store, &o->config, &o->config_bytes);
+	opened_close(o);
+	if (e == -ENOENT)
+		return 0;
+	if (e == 0)
+		log_error("%s is a repository already", where);
+	else if (e == -ENOMSG)
+		log_error("%s holds a config of another program", where);
+	return -EEXIST;
+}
+
+/* Nothing is created before there is a passphrase to create it with. */
+static int create(struct cli *cli, const char *where, struct opened *o)
 {
 	CLEANUP_PASSPHRASE struct passphrase pass = PASSPHRASE_INIT;
-	CLEANUP_OPENED struct opened o = OPENED_INIT;
-	const char *where = cli_str(cli, "repo"), *kdf = cli_str(cli, "kdf");
-	const char *label = cli_str(cli, "label");
+	const char *kdf = cli_str(cli, "kdf"), *label = cli_str(cli, "label");
 	char self[129];
+	int e = passphrase_get_first(cli, &pass);
+
+	if (e < 0)
+		return e;
+	e = store_create_dir(where, &o->store);
+	if (e == -EEXIST)
+		log_error("%s is not empty and not a repository: give a new or "
+			  "empty directory",
+			  where);
+	if (e == 0)
+		e = repo_init(o->store, passphrase_span(&pass),
+			      kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT
+							    : KDF_ARGON2ID,
+			      label ? label : opened_label(self));
+	if (e == 0)
+		e = repo_probe(o->store, &o->config, &o->config_bytes);
+	return e;
+}
+
+int cmd_init(struct cli *cli)
+{
+	CLEANUP_OPENED struct opened o = OPENED_INIT;
+	const char *where = cli_str(cli, "repo");
 	int e;
 
 	if (!where) {
@@ -40,33 +82,10 @@ int cmd_init(struct cli *cli)
 			  "TIDEMARK_REPOSITORY");
 		return CLI_FATAL;
 	}
-	e = store_create_dir(where, &o.store);
-	if (e == -EEXIST) {
-		log_error("%s is not empty and not a repository: give a new or "
-			  "empty directory",
-			  where);
-		return CLI_FATAL;
-	}
-	if (e < 0)
-		return cli_exit_of(e);
-	e = repo_probe(o.store, &o.config, &o.config_bytes);
-	if (e != -ENOENT) {
-		if (e == 0)
-			log_error("%s is a repository already", where);
-		else if (e == -ENOMSG)
-			log_error("%s holds a config of another program",
-				  where);
-		return CLI_FATAL;
-	}
-	e = passphrase_get_first(cli, &pass);
+	e = refuse_existing(where, &o);
 	if (e == 0)
-		e = repo_init(o.store, passphrase_span(&pass),
-			      kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT
-							    : KDF_ARGON2ID,
-			      label ? label : opened_label(self));
-	if (e == 0)
-		e = repo_probe(o.store, &o.config, &o.config_bytes);
+		e = create(cli, where, &o);
 	if (e == 0)
 		report(&o);
-	return cli_exit_of(e);
+	return e == -EEXIST ? CLI_FATAL : cli_exit_of(e);
 }

@@ -398,3 +398,20 @@ opens() { "$TIDEMARK" snapshots --repo "$REPO" --passphrase-file "$PASS"; }
 	run ! grep horse typed
 	opens
 }
+
+# --- init, where it cannot be ----------------------------------------------
+
+@test "init of a repository says that it is one" {
+	tm_init >/dev/null
+	expect 1 tm init
+	output_has 'is a repository already'
+	opens
+}
+
+@test "init without a usable passphrase creates nothing" {
+	echo short >short
+	expect 1 "$TIDEMARK" -p short -r "$T/no/repo" init
+	[ ! -e "$T/no" ]
+	expect 1 "$TIDEMARK" -p nofile -r "$T/no/repo" init
+	[ ! -e "$T/no" ]
+}
