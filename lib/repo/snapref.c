@@ -224,7 +224,9 @@ static int take(struct repo *r, const struct snapref_filter *f,
 		memset(&list[left - back - 1], 0, sizeof(*list));
 	} else if (n == 0) {
 		log_error("no snapshot%s",
-			  f ? " of that host, path and tag" : " is there yet");
+			  f && f->n_hosts + f->n_tags + f->n_paths > 0
+				  ? " of that host, path and tag"
+				  : " is there yet");
 		e = -ENOENT;
 	} else {
 		log_error("no snapshot '%s': there are only %zu%s", text, left,

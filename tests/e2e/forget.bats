@@ -161,3 +161,12 @@ days() { tm snapshots --json | jq -r '.time[8:10]' | tr '\n' ' '; }
 	[ "$(days)" = "11 " ]
 	expect 0 tm check
 }
+
+@test "forget, when there is no snapshot, blames no filter" {
+	tm_setup
+	tm_init >/dev/null
+	expect 1 tm forget latest
+	output_has 'no snapshot is there yet'
+	expect 1 tm forget --host elsewhere latest
+	output_has 'of that host, path and tag'
+}
