@@ -234,20 +234,24 @@ void output_item(enum log_level level, const char *during, struct span path,
 	CLEANUP_FREE char *name = NULL;
 	struct output_line line;
 	char text[512];
+	bool whole;
 
 	if (!log_enabled(level))
 		return;
 	name = output_name(path);
+	/* "changed while it was read:" is the whole story */
+	whole = *during && during[strlen(during) - 1] == ':';
+	snprintf(text, sizeof(text), "%s%s", whole ? "" : ": ",
+		 whole ? "" : log_strerror(err));
 	if (!json) {
-		snprintf(text, sizeof(text), "%s", log_strerror(err));
 		if (level == LOG_LEVEL_ERROR)
-			log_error("%s %s: %s", during, name ? name : "", text);
+			log_error("%s %s%s", during, name ? name : "", text);
 		else
-			log_warn("%s %s: %s", during, name ? name : "", text);
+			log_warn("%s %s%s", during, name ? name : "", text);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s %s: %s", during, name ? name : "",
-		 log_strerror(err));
+	snprintf(text, sizeof(text), "%s %s%s%s", during, name ? name : "",
+		 whole ? "" : ": ", whole ? "" : log_strerror(err));
 	remember(level, text);
 	output_begin(&line, level_name(level));
 	json_str(&line.json, "message", text);

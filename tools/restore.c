@@ -74,6 +74,13 @@ static void sample(void *arg, struct progress_sample *out)
 	}
 }
 
+/* Is what was lost of this kind a failure? That only root can set owners is
+ * known to everyone else who restores. */
+static bool is_failure(const struct restore_progress *p, size_t kind)
+{
+	return p->lost[kind] > 0 && (kind != LOST_OWNER || geteuid() == 0);
+}
+
 static void report_text(const struct restore *s,
 			const struct restore_progress *p, double seconds)
 {
@@ -101,11 +108,23 @@ static void report_text(const struct restore *s,
 	if (s->verifying)
 		output_note("verified %llu entries\n",
 			    (unsigned long long)p->verified);
-	for (i = 0; i < LOST_KINDS; i++)
-		if (p->lost[i])
-			log_warn("%s of %llu entries could not be restored: "
-				 "not permitted or not supported here",
-				 lost_words[i], (unsigned long long)p->lost[i]);
+	for (i = 0; i < LOST_KINDS; i++) {
+		if (!p->lost[i])
+			continue;
+		if (!is_failure(p, i))
+			log_warn("the owner of %llu %s was not restored: only "
+				 "root can give files away (--no-owner if "
+				 "that is meant)",
+				 (unsigned long long)p->lost[i],
+				 p->lost[i] == 1 ? "entry" : "entries");
+		else
+			log_warn("%s of %llu %s could not be restored: not "
+				 "permitted or not supported here%s",
+				 lost_words[i], (unsigned long long)p->lost[i],
+				 p->lost[i] == 1 ? "entry" : "entries",
+				 i == LOST_OWNER ? " (--no-owner leaves them)"
+						 : "");
+	}
 	if (p->errors)
 		log_warn("%llu errors", (unsigned long long)p->errors);
 }
@@ -152,7 +171,7 @@ static int report(const struct restore *s)
 		report_json(s, &p, seconds);
 	partial = p.errors > 0;
 	for (i = 0; i < LOST_KINDS; i++)
-		partial = partial || p.lost[i] > 0;
+		partial = partial || is_failure(&p, i);
 	return partial ? CLI_PARTIAL : CLI_OK;
 }
 

@@ -81,7 +81,7 @@ const struct cli_opt cli_global_opts[] = {
 	    .env = "TIDEMARK_CACHE_DIR", .hint = CLI_HINT_DIR,
 	    .detail = "The default is $XDG_CACHE_HOME/tidemark if that is "
 		      "set, else /var/cache/tidemark for root and "
-		      "~/.cache/tidemark for others. What is in it can be thrown away at any time; "
+		      "~/.cache/tidemark for others; without HOME there is none. What is in it can be thrown away at any time; "
 		      "the next backup is then slower."),
 	OPT(SIZE, "limit-rate", 0, "SIZE",
 	    "at most this many bytes a second to and from the repository", G,
@@ -158,6 +158,7 @@ static const struct cli_opt backup_opts[] = {
 	FLAG("stdin-from-command", 0,
 	    "back up what a command prints; the command follows --", G,
 	    .excludes = STDIN_WITH "stdin " INPUTS, .aka = "content-from-command",
+	    .args = "a command after --",
 	    .detail = "If the command fails, there is no snapshot."),
 	OPT(STRING, "stdin-filename", 0, "NAME",
 	    "the name of that file; stdin if not given", G,
@@ -286,7 +287,9 @@ static const struct cli_opt restore_opts[] = {
 #undef G
 	SHARED_FILTERS('H', "for latest and times, only snapshots"),
 	FLAG("no-owner", 0, "leave owner and group to the caller's",
-	    .aka = "no-same-owner numeric-ids"),
+	    .aka = "no-same-owner numeric-ids",
+	    .detail = "Without this, owners that cannot be set are one "
+		      "warning for users and a failure for root."),
 	FLAG("no-xattrs", 0, "no extended attributes, ACLs or capabilities",
 	    .aka = "exclude-xattr"),
 	FLAG("verify", 0, "read what was written and compare",
