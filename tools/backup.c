@@ -129,6 +129,32 @@ static void add_skip(struct backup *b, const char *path)
 		b->in.n_skips++;
 }
 
+static bool lies_in(const char *path, const char *dir)
+{
+	CLEANUP_FREE char *p = realpath(path, NULL);
+	CLEANUP_FREE char *d = realpath(dir, NULL);
+	size_t n = d ? strlen(d) : 0;
+
+	return p && d && !strncmp(p, d, n) && (!p[n] || p[n] == '/');
+}
+
+/* Sources that are all within the repository leave nothing to back up. */
+static int check_sources(const struct backup *b)
+{
+	const char *repo = store_location(b->o.store);
+	size_t i;
+
+	for (i = 0; i < b->in.list.count; i++)
+		if (!lies_in(b->in.list.paths[i], repo))
+			return 0;
+	if (i == 0)
+		return 0;
+	log_error("%s lies in the repository, which is no source: nothing to "
+		  "back up",
+		  b->in.list.paths[0]);
+	return -EINVAL;
+}
+
 /* What tells this set of sources from others: host and absolute paths. */
 static void set_id(const struct backup *b, uint8_t id[SHA256_LEN])
 {
@@ -166,8 +192,9 @@ static int open_catalog(struct backup *b)
 		return 0;
 	e = repo_state_path(b->o.cache_dir, &b->o.config, &dir);
 	if (e < 0 || (e = backup_state_dir(dir)) < 0) {
-		log_warn("cannot use cache %s (%s): everything is read anew",
-			 dir ? dir : b->o.cache_dir, log_strerror(e));
+		/* repo_open() warns of it, once for both */
+		log_debug("cannot use cache %s (%s): everything is read anew",
+			  dir ? dir : b->o.cache_dir, log_strerror(e));
 		return e == -ENOMEM ? e : 0;
 	}
 	add_skip(b, dir);
@@ -286,7 +313,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 		  bool *lost)
 {
 	struct snapshot s = { .time_ns = (uint64_t)b->in.time_ns }, parent = {};
-	char user[129];
+	char user[64];
 	uint32_t n;
 	int e = ensure_open(b) == CLI_OK ? 0 : -ECANCELED, have;
 
@@ -301,7 +328,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	fill_stats(b, &s.stats);
 	s.partial = s.stats.errors > 0;
 	s.host = b->in.host;
-	s.user = (char *)opened_label(user);
+	s.user = (char *)opened_user(user);
 	s.program = (char *)"tidemark " TIDEMARK_VERSION;
 	s.paths = archiver_paths(b->archiver, &n);
 	s.n_paths = n;
@@ -443,6 +470,8 @@ int cmd_backup(struct cli *cli)
 		code = cli_exit_of(passphrase_get(cli, &b.pass));
 	if (code == CLI_OK)
 		code = cli_exit_of(backup_inputs_init(&b.in, cli));
+	if (code == CLI_OK)
+		code = cli_exit_of(check_sources(&b));
 	if (code == CLI_OK) {
 		add_skip(&b, store_location(b.o.store));
 		e = -pthread_create(&b.opener, NULL, open_thread, &b);

@@ -298,6 +298,35 @@ static int check_opt(const struct cli *cli, const struct cli_opt *o)
 	return 0;
 }
 
+/* An option given that says what the arguments are, or NULL. */
+static const struct cli_opt *names_args(const struct cli *cli)
+{
+	size_t i;
+
+	for (i = 0; i < cli->nslots; i++)
+		if (cli->slots[i].count > 0 && cli->slots[i].opt->args)
+			return cli->slots[i].opt;
+	return NULL;
+}
+
+/* `--read-data 10%`: the option given without its optional value that would
+ * take this one, or NULL. */
+static const struct cli_opt *meant_value(const struct cli *cli, const char *arg)
+{
+	char why[256];
+	size_t i;
+
+	for (i = 0; i < cli->nslots; i++) {
+		const struct cli_slot *s = &cli->slots[i];
+
+		if (s->count > 0 && s->opt->value_optional &&
+		    !s->values[s->count - 1] &&
+		    cli_check_value(s->opt, arg, why, sizeof(why)) == 0)
+			return s->opt;
+	}
+	return NULL;
+}
+
 static int check_arity(const struct cli *cli)
 {
 	const struct cli_form *f = cli->form;
@@ -306,6 +335,10 @@ static int check_arity(const struct cli *cli)
 	int n = (int)cli->nargs;
 
 	if (n < f->min && !first_given(cli, v->args_or, one)) {
+		const struct cli_opt *o = names_args(cli);
+
+		if (o)
+			return WRONG(cli, "--%s needs %s", o->name, o->args);
 		if (v->args_or)
 			return WRONG(cli, "needs %s, or one of %s", f->args,
 				     cli_list_text(v->args_or, "--", text,
@@ -313,6 +346,11 @@ static int check_arity(const struct cli *cli)
 		return WRONG(cli, "%s%sneeds %s", f->word ? f->word : "",
 			     f->word ? " " : "", f->args);
 	}
+	if (f->max >= 0 && n > f->max && meant_value(cli, cli->args[f->max]))
+		return WRONG(cli, "%s is one argument too many, did you mean "
+			     "--%s=%s?", cli->args[f->max],
+			     meant_value(cli, cli->args[f->max])->name,
+			     cli->args[f->max]);
 	if (f->max >= 0 && n > f->max)
 		return WRONG(cli, "%s is one argument too many",
 			     cli->args[f->max]);

@@ -70,6 +70,7 @@ struct cli_opt {
 	const char *env;      /* read by cli_str() if not given */
 	const char *excludes; /* options that contradict this one */
 	const char *needs;    /* one of these must be given too */
+	const char *args;     /* what arguments are with it, for messages */
 	const char *only;     /* forms of the verb it belongs to; NULL: all */
 	const char *aka;      /* what other tools call it, for suggestions */
 };
@@ -156,7 +157,8 @@ bool cli_duration(const struct cli *cli, const char *name,
 bool cli_time(const struct cli *cli, const char *name, int64_t *out);
 
 /* Where local copies are kept: --cache-dir, its variable, or the place that
- * fits the user. *out is the caller's to free. */
+ * fits the user; NULL, with a warning, if there is no such place. *out is the
+ * caller's to free. */
 MUST_CHECK int cli_cache_dir(const struct cli *cli, char **out);
 
 /* --- values (cli_value.c) --- */

@@ -98,12 +98,21 @@ const char *opened_host(char out[static 256])
 	return out;
 }
 
-const char *opened_label(char out[static 129])
+const char *opened_user(char out[static 64])
 {
 	const struct passwd *pw = getpwuid(getuid());
-	char host[256];
 
-	snprintf(out, 129, "%.60s@%.60s", pw ? pw->pw_name : "?",
-		 opened_host(host));
+	if (pw)
+		snprintf(out, 64, "%s", pw->pw_name);
+	else
+		snprintf(out, 64, "%lu", (unsigned long)getuid());
+	return out;
+}
+
+const char *opened_label(char out[static 129])
+{
+	char host[256], user[64];
+
+	snprintf(out, 129, "%.60s@%.60s", opened_user(user), opened_host(host));
 	return out;
 }

@@ -354,6 +354,20 @@ static void places_free(struct place *p)
 	}
 }
 
+/* Of sources that are the same path, one: the paths of a snapshot name its
+ * series. a->paths is in order. */
+static void drop_repeated(struct archiver *a)
+{
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < a->n_paths; i++)
+		if (kept > 0 && !strcmp(a->paths[i], a->paths[kept - 1]))
+			free(a->paths[i]);
+		else
+			a->paths[kept++] = a->paths[i];
+	a->n_paths = kept;
+}
+
 static int add_sources(struct archiver *a)
 {
 	size_t i;
@@ -382,6 +396,7 @@ static int add_sources(struct archiver *a)
 		a->n_paths++;
 	}
 	qsort(a->paths, a->n_paths, sizeof(*a->paths), path_order);
+	drop_repeated(a);
 	for (i = 0; e == 0 && a->opt.stream_fd < 0 && i < a->n_paths; i++)
 		e = place_add(&a->root, a->paths[i]);
 	return e;

@@ -203,7 +203,7 @@ static int open_state(struct repo *r, const char *cache_dir)
 	snprintf(path, sizeof(path), "%s/index", r->state_dir);
 	e = io_mkdir_p(path);
 	if (e < 0) {
-		log_warn("cannot use cache %s (%s): going on without",
+		log_warn("cannot use cache %s (%s): going on without a cache",
 			 r->state_dir, log_strerror(e));
 		free(r->state_dir);
 		r->state_dir = NULL;

@@ -632,3 +632,64 @@ is_old() { [ "$(date +%s)" -gt $(($(stat -c %Z s/one.txt) + 3)) ]; }
 	expect 0 tm backup "$T/x"
 	is_same "$T/x"
 }
+
+# --- what a newcomer does -------------------------------------------------
+
+@test "the repository as the only source is refused, in one line" {
+	for source in "$REPO" "$REPO/packs" "$REPO/config"; do
+		expect 1 tm backup "$source"
+		[ "${#lines[@]}" -eq 1 ]
+		output_has "lies in the repository"
+	done
+	expect 1 tm backup "$REPO" "$REPO/packs"
+	expect 0 tm snapshots
+	output_has "0 snapshots"
+	# beside another source it is one of those that cannot be read
+	expect 3 tm backup s "$REPO"
+	output_has "the repository is no source: $REPO"
+	output_lacks "not permitted"
+	expect 3 tm backup s "$REPO/packs"
+}
+
+@test "a source named twice is one source" {
+	tm backup s
+	expect 0 tm backup s "$S/" ./s
+	printf 's\ns\n' >list
+	expect 0 tm backup --files-from list
+	tm snapshots --json >out
+	[ "$(jq -c .paths out | sort -u)" = "[\"$S\"]" ]
+	[ "$(jq -r 'select(.parent) | .id' out | wc -l)" -eq 2 ]
+}
+
+@test "the user of a snapshot is a name without the host" {
+	tm backup s
+	[ "$(tm snapshots --json | jq -r .username)" = "$(id -un)" ]
+}
+
+@test "--stdin-from-command without a command asks for one" {
+	expect 1 tm backup --stdin-from-command
+	[ "${#lines[@]}" -eq 1 ]
+	output_has "needs a command after --"
+}
+
+@test "without a place for a cache all works, with one warning" {
+	requires_root
+	requires setpriv
+	tm backup s
+	chmod 755 "$T"
+	chmod 644 "$PASS"
+	chown -R 54321:54321 "$REPO"
+	local user=(setpriv --reuid 54321 --regid 54321 --clear-groups)
+	local no=(env -u HOME -u XDG_CACHE_HOME -u TIDEMARK_CACHE_DIR)
+	for verb in snapshots "backup s"; do
+		# shellcheck disable=SC2086 # a verb and its arguments
+		expect 0 "${no[@]}" "${user[@]}" "$TIDEMARK" $verb \
+			--repo "$REPO" --passphrase-file "$PASS"
+		[ "$(grep -c warning <<<"$output")" -eq 1 ]
+		output_has "without a cache"
+	done
+	expect 0 env -u XDG_CACHE_HOME -u TIDEMARK_CACHE_DIR HOME=/nowhere \
+		"${user[@]}" "$TIDEMARK" backup s --repo "$REPO" \
+		--passphrase-file "$PASS"
+	[ "$(grep -c warning <<<"$output")" -eq 1 ]
+}
