@@ -14,6 +14,8 @@
  *
  * A file that changes while it is read is read again, up to three times;
  * then its last capture is kept, marked as partial, and named in the result.
+ * A directory whose names went away before they were opened is listed again;
+ * one of which not all could be read is marked as partial.
  *
  * Errors:  archiver_run() fails (negative errno, logged) when the repository
  *          does; what goes wrong with a source is told to on_error and

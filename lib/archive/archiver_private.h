@@ -2,9 +2,9 @@
 /*
  * archiver_private.h - what the archiver's files share.
  *
- * archiver.c: life, sources, errors. walk.c: directories. capture.c: one
- * entry's metadata and small content. batch.c: small files, many at once.
- * large.c: large files, in segments.
+ * archiver.c: life, sources, errors. walk.c: directories. relist.c: what
+ * moves meanwhile. capture.c: one entry's metadata and small content.
+ * batch.c: small files, many at once. large.c: large files, in segments.
  */
 #ifndef ARCHIVE_ARCHIVER_PRIVATE_H
 #define ARCHIVE_ARCHIVER_PRIVATE_H
@@ -45,10 +45,14 @@ struct entry {
 	struct span name;
 	struct span raw;
 	uint32_t uid, gid;
-	uint8_t type;
+	uint8_t type; /* 0: none that is kept, or not yet known */
 	uint8_t state;
-	struct node *node;   /* pending: in the directory's arena */
-	struct span old_raw; /* of a directory whose stat is the same */
+	bool vanished;		    /* see relist.c */
+	uint64_t ino;		    /* as listed; 0 in a place */
+	struct file_handle *handle; /* of a directory; may be NULL */
+	struct entry *next;	    /* of those that vanished */
+	struct node *node;	    /* pending: in the directory's arena */
+	struct span old_raw;	    /* of a directory whose stat is the same */
 };
 
 /* A place in the skeleton above the sources. */
@@ -73,14 +77,18 @@ struct dir_job {
 	struct span record; /* of the catalog */
 	bool record_live;   /* its tree is in the repository */
 	pthread_mutex_t lock;
-	struct arena arena; /* guarded by lock once there are children */
-	struct entry *entries;
+	struct arena arena;	/* guarded by lock once there are children */
+	struct entry **entries; /* sorted by name */
 	size_t n_entries, cap_entries;
 	size_t n_old; /* entries in the record */
 	struct filter_dir filter;
 	char *path;	      /* NULL: made when it is needed */
 	unsigned int pending; /* atomic: self, subdirectories, large files */
 	bool changed;	      /* atomic */
+	bool partial;	      /* atomic: not all that is in it is captured */
+	bool moved;	      /* atomic: names went away since the listing */
+	uint8_t relists;
+	struct entry *lost; /* directories that vanished */
 };
 
 struct link_table;
@@ -157,10 +165,31 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 /* Encode n as the entry's new state. */
 void entry_set(struct walker *w, struct dir_job *dir, struct entry *entry,
 	       const struct node *n);
-void dir_fd_put(struct dir_job *dir);
+/* The last one to put it looks for what was renamed meanwhile. */
+void dir_fd_put(struct walker *w, struct dir_job *dir);
+/* List dir and decide each name that is no entry yet. */
+void dir_read(struct walker *w, struct dir_job *dir);
 struct dir_job *dir_job_new(struct archiver *a);
 /* Memory that lives as long as dir; p may be NULL. NULL without memory. */
 void *dir_copy(struct dir_job *dir, const void *p, size_t n);
+
+/* relist.c */
+/* It was listed and is not there any more. */
+void entry_vanished(struct dir_job *dir, struct entry *entry);
+/* It is there and could not be captured: told, and dir is partial. */
+void entry_failed(struct walker *w, struct dir_job *dir, struct entry *entry,
+		  int err, const char *during);
+/* The same for dir itself, which could not be opened: err tells which. */
+void dir_open_failed(struct walker *w, struct dir_job *dir, int err);
+/* The name is ino's now; another's, that was listed, may have a new one. */
+void relist_if_replaced(struct dir_job *dir, const struct entry *entry,
+			uint64_t ino);
+/* What tells later whether a directory was deleted; may be NULL. */
+struct file_handle *relist_handle(struct dir_job *dir,
+				  const struct entry *entry);
+/* Everything in dir was opened, or could not be. True if names were gone and
+ * dir was listed again; the caller then has dir->fd as one of its users. */
+bool relist(struct walker *w, struct dir_job *dir);
 
 /* capture.c */
 /* Everything but a directory. st is what n was made from. */

@@ -228,15 +228,16 @@ static bool only_meta(struct walker *w, const struct node *old,
 void capture_done(struct walker *w, struct dir_job *dir, struct entry *entry,
 		  struct node *n, bool had_old, int e)
 {
+	relist_if_replaced(dir, entry, n->ino);
 	if (e == 0) {
 		if (n->flags & NODE_HARDLINK)
 			(void)!links_put(w->a, n);
 		tell_file(w, dir, entry, n, had_old);
 		entry_set(w, dir, entry, n);
 	} else if (e == -ENOENT) { /* deleted since it was listed */
-		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
+		entry_vanished(dir, entry);
 	} else if (e != -ECANCELED) {
-		archiver_error(w->a, dir, entry->name, e, "read");
+		entry_failed(w, dir, entry, e, "read");
 	}
 }
 
@@ -267,6 +268,7 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 	struct statx st;
 	int e = refresh(w, fd, n, &st);
 
+	relist_if_replaced(dir, entry, n->ino);
 	if (e < 0) {
 		capture_done(w, dir, entry, n, old != NULL, e);
 	} else if (only_meta(w, old, n, dir->record_live)) {
@@ -357,9 +359,9 @@ static void capture_other(struct walker *w, struct dir_job *dir,
 			      had_old ? ARCHIVE_CHANGED : ARCHIVE_NEW, 0);
 		entry_set(w, dir, entry, n);
 	} else if (e == -ENOENT && is_gone(dir, name)) {
-		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
+		entry_vanished(dir, entry);
 	} else {
-		archiver_error(w->a, dir, entry->name, e, "read");
+		entry_failed(w, dir, entry, e, "read");
 	}
 }
 

@@ -328,6 +328,7 @@ static void large_done(struct walker *w, struct large_job *f, int e)
 	struct dir_job *dir = f->dir;
 	struct archiver *a = w->a;
 
+	relist_if_replaced(dir, f->entry, f->node.ino);
 	if (e == 0)
 		e = build_content(w, f->segments, f->n_segments, &f->node);
 	if (e == 0) {
@@ -349,11 +350,13 @@ static void large_done(struct walker *w, struct large_job *f, int e)
 	} else {
 		f->entry->state = ENTRY_GONE;
 		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
-		if (e != -ENOENT && e != -ECANCELED && !archiver_halted(a))
-			archiver_error(a, dir, f->entry->name, e, "read");
+		if (e == -ENOENT)
+			entry_vanished(dir, f->entry);
+		else if (e != -ECANCELED && !archiver_halted(a))
+			entry_failed(w, dir, f->entry, e, "read");
 	}
 	large_free(f);
-	dir_fd_put(dir);
+	dir_fd_put(w, dir);
 	dir_job_done(w, dir);
 }
 

@@ -6,7 +6,8 @@
  * (or by jobs of their own, if large); subdirectories are pushed. Whoever
  * completes the last thing a directory waits for finishes it: if nothing
  * differs from the record its tree is taken from there, else it is made
- * anew, and the news goes to the parent.
+ * anew, and the news goes to the parent. What went away between its listing
+ * and its opening is looked for in relist.c.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,8 +30,8 @@ struct dent { /* struct linux_dirent64 */
 
 static int entry_order(const void *a, const void *b)
 {
-	const struct span *x = &((const struct entry *)a)->name;
-	const struct span *y = &((const struct entry *)b)->name;
+	const struct span *x = &(*(struct entry *const *)a)->name;
+	const struct span *y = &(*(struct entry *const *)b)->name;
 	int c = memcmp(x->p, y->p, MIN(x->len, y->len));
 
 	return c ? c : (x->len > y->len) - (x->len < y->len);
@@ -87,10 +88,12 @@ void *dir_copy(struct dir_job *dir, const void *p, size_t n)
 
 /* --- descriptors --- */
 
-void dir_fd_put(struct dir_job *dir)
+void dir_fd_put(struct walker *w, struct dir_job *dir)
 {
-	if (__atomic_sub_fetch(&dir->fd_users, 1, __ATOMIC_ACQ_REL) > 0)
-		return;
+	do
+		if (__atomic_sub_fetch(&dir->fd_users, 1, __ATOMIC_ACQ_REL) > 0)
+			return;
+	while (relist(w, dir)); /* which has more for it to do */
 	if (dir->fd >= 0)
 		close(dir->fd);
 	dir->fd = -1;
@@ -114,6 +117,7 @@ static int dir_open(const struct dir_job *dir)
 
 /* --- listing --- */
 
+/* Children and large files point at entries: they stay where they are. */
 static struct entry *entry_add(struct dir_job *dir, const char *name)
 {
 	struct entry *e;
@@ -128,16 +132,44 @@ static struct entry *entry_add(struct dir_job *dir, const char *name)
 		dir->entries = p;
 		dir->cap_entries = cap;
 	}
-	e = &dir->entries[dir->n_entries];
+	e = dir_copy(dir, NULL, sizeof(*e) + len + 1);
+	if (!e)
+		return NULL;
 	memset(e, 0, sizeof(*e));
 	/* with its NUL: names are passed to system calls */
-	e->name.p = arena_copy(&dir->arena, name, len + 1);
-	if (!e->name.p)
-		return NULL;
-	e->name.len = len;
+	memcpy(e + 1, name, len + 1);
+	e->name = SPAN(e + 1, len);
 	e->state = ENTRY_GONE;
-	dir->n_entries++;
+	dir->entries[dir->n_entries++] = e;
 	return e;
+}
+
+/* Is name among the first n entries, which are sorted? */
+static bool is_known(const struct dir_job *dir, size_t n, const char *name)
+{
+	struct entry e = { .name = SPAN(name, strlen(name)) }, *key = &e;
+
+	return n > 0 && bsearch(&key, dir->entries, n, sizeof(*dir->entries),
+				entry_order);
+}
+
+/* Those from `from` on. A name that was made anew during the listing may
+ * have been listed twice. */
+static void sort_entries(struct dir_job *dir, size_t from)
+{
+	size_t i, n = from;
+
+	if (dir->n_entries == from)
+		return;
+	qsort(dir->entries + from, dir->n_entries - from, sizeof(*dir->entries),
+	      entry_order);
+	for (i = from; i < dir->n_entries; i++) {
+		struct entry **e = &dir->entries[i];
+
+		if (n == from || entry_order(e, &dir->entries[n - 1]) != 0)
+			dir->entries[n++] = *e;
+	}
+	dir->n_entries = n;
 }
 
 static bool is_dots(const char *n)
@@ -145,8 +177,11 @@ static bool is_dots(const char *n)
 	return n[0] == '.' && (!n[1] || (n[1] == '.' && !n[2]));
 }
 
+/* Add what is no entry yet. */
 static int list_dir(struct walker *w, struct dir_job *dir)
 {
+	size_t known = dir->n_entries;
+	struct entry *entry;
 	long n;
 
 	if (!w->dents)
@@ -161,12 +196,15 @@ static int list_dir(struct walker *w, struct dir_job *dir)
 			struct dent *d = (struct dent *)p;
 
 			p += d->reclen;
-			if (is_dots(d->name) ||
+			if (is_dots(d->name) || is_known(dir, known, d->name) ||
 			    filter_match(w->a->opt.filter, &dir->filter,
 					 d->name, strlen(d->name)))
 				continue;
-			if (!entry_add(dir, d->name))
+			entry = entry_add(dir, d->name);
+			if (!entry)
 				return -ENOMEM;
+			entry->ino = d->ino;
+			entry->type = d->type == DT_DIR ? NODE_DIR : 0;
 		}
 	}
 	return n < 0 ? -errno : 0;
@@ -322,6 +360,7 @@ static void push_dir(struct walker *w, struct dir_job *dir, struct entry *entry,
 		return;
 	}
 	entry->node = node;
+	entry->handle = relist_handle(dir, entry);
 	entry->state = ENTRY_PENDING;
 	child->parent = dir;
 	child->slot = entry;
@@ -486,24 +525,29 @@ static const struct place *place_of(const struct dir_job *dir, struct span name)
 	return NULL;
 }
 
-static void stat_entries(struct walker *w, struct dir_job *dir)
+static void stat_entries(struct walker *w, struct dir_job *dir, size_t from)
 {
 	struct record_iter it;
 	size_t i;
 
 	record_open(&it, dir->record);
-	for (i = 0; i < dir->n_entries && !archiver_halted(w->a); i++) {
-		struct entry *entry = &dir->entries[i];
+	for (i = from; i < dir->n_entries && !archiver_halted(w->a); i++) {
+		struct entry *entry = dir->entries[i];
 		bool has = record_seek(&it, dir, entry->name);
 		struct statx st;
 		int e = capture_statx(dir->fd, (const char *)entry->name.p,
 				      &st);
 
 		if (e == 0) {
+			/* a mount point is listed as what it covers */
+			if (attr_dev(&st) == dir->dev)
+				relist_if_replaced(dir, entry, st.stx_ino);
 			walk_entry(w, dir, entry, &st, has ? &it.node : NULL,
 				   it.raw, place_of(dir, entry->name));
-		} else if (e != -ENOENT || dir->place) {
-			archiver_error(w->a, dir, entry->name, e, "stat");
+		} else if (e == -ENOENT && !dir->place) {
+			entry_vanished(dir, entry);
+		} else {
+			entry_failed(w, dir, entry, e, "stat");
 		}
 		if (has) {
 			dir->n_old++;
@@ -529,10 +573,11 @@ static bool is_unchanged(const struct dir_job *dir)
 	if (!dir->record.p || !dir->record_live || dir->changed)
 		return false;
 	for (i = 0; i < dir->n_entries; i++) {
-		if (dir->entries[i].state == ENTRY_NEW ||
-		    dir->entries[i].state == ENTRY_PENDING)
+		uint8_t state = dir->entries[i]->state;
+
+		if (state == ENTRY_NEW || state == ENTRY_PENDING)
 			return false;
-		old += dir->entries[i].state == ENTRY_OLD;
+		old += state == ENTRY_OLD;
 	}
 	return old == dir->n_old;
 }
@@ -554,7 +599,7 @@ static int build_tree(struct walker *w, struct dir_job *dir,
 	tree_builder_init(&b, dir->key.fsid, walker_put, owner_name, w);
 	b.keep_record = record;
 	for (i = 0; e == 0 && i < dir->n_entries; i++) {
-		const struct entry *entry = &dir->entries[i];
+		const struct entry *entry = dir->entries[i];
 
 		if (entry->state == ENTRY_OLD || entry->state == ENTRY_NEW)
 			e = tree_builder_add(&b, entry->name, entry->uid,
@@ -579,6 +624,10 @@ static void report_up(struct walker *w, struct dir_job *dir,
 	if (!slot) {
 		memcpy(w->a->tree, id, CHUNK_ID_LEN);
 		return;
+	}
+	if (dir->partial) {
+		dir->node->flags |= NODE_PARTIAL;
+		dir->meta_same = false;
 	}
 	if (dir->meta_same && slot->old_raw.p &&
 	    !memcmp(dir->node->tree, id, CHUNK_ID_LEN)) {
@@ -688,6 +737,24 @@ static bool take_whole(struct walker *w, struct dir_job *dir)
 	       src->dir(src->arg, dir->key) == CHANGE_NONE;
 }
 
+/* List dir and decide each name that is no entry yet. */
+void dir_read(struct walker *w, struct dir_job *dir)
+{
+	struct span none = { NULL, 0 };
+	size_t known = dir->n_entries;
+	int e = dir->place ? list_places(dir) : list_dir(w, dir);
+
+	if (e < 0) {
+		archiver_error(w->a, dir, none, e, "list directory");
+		__atomic_store_n(&dir->partial, true, __ATOMIC_RELAXED);
+	}
+	/* in the order of trees, even if the listing broke off */
+	sort_entries(dir, known);
+	stat_entries(w, dir, known);
+	if (known > 0)
+		sort_entries(dir, 0);
+}
+
 static void dir_work(struct walker *w, struct dir_job *dir)
 {
 	struct span none = { NULL, 0 };
@@ -696,13 +763,7 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 	dir->fd = dir_open(dir);
 	e = dir->fd < 0 ? dir->fd : read_own_attrs(w, dir);
 	if (dir->fd < 0 || e == -ESTALE) {
-		if (dir->slot)
-			dir->slot->state = ENTRY_GONE;
-		if (e != -ENOENT || dir->place)
-			archiver_error(w->a, dir, none, e, "open directory");
-		else if (dir->parent)
-			__atomic_store_n(&dir->parent->changed, true,
-					 __ATOMIC_RELAXED);
+		dir_open_failed(w, dir, e);
 		return;
 	}
 	if (e < 0)
@@ -714,14 +775,7 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 		return;
 	}
 	init_filter(w, dir);
-	e = dir->place ? list_places(dir) : list_dir(w, dir);
-	if (e < 0)
-		archiver_error(w->a, dir, none, e, "list directory");
-	/* in the order of trees, even if the listing broke off */
-	if (dir->n_entries > 0)
-		qsort(dir->entries, dir->n_entries, sizeof(*dir->entries),
-		      entry_order);
-	stat_entries(w, dir);
+	dir_read(w, dir);
 }
 
 void dir_job_run(struct pool_job *job, unsigned int worker)
@@ -732,7 +786,7 @@ void dir_job_run(struct pool_job *job, unsigned int worker)
 	if (!archiver_halted(w->a))
 		dir_work(w, dir);
 	if (dir->parent)
-		dir_fd_put(dir->parent);
-	dir_fd_put(dir);
+		dir_fd_put(w, dir->parent);
+	dir_fd_put(w, dir);
 	dir_job_done(w, dir);
 }

@@ -52,7 +52,8 @@ enum node_flag {
 	 * the next scan reads it again. */
 	NODE_RACY = 16,
 	/* Its content could not be captured cleanly; what is here is named in
-	 * the result of that backup. The next scan reads it again. */
+	 * the result of that backup. The next scan reads it again. Of a
+	 * directory: its list may lack what could not be read. */
 	NODE_PARTIAL = 32,
 	NODE_FLAGS_ALL = 63,
 };

@@ -297,3 +297,125 @@ reuse() {
 	cmp s/also/sub/link out/also/sub/link
 	[ "$(stat -c %h out/also/sub/link)" -eq 2 ]
 }
+
+@test "a log that is rotated between list and open keeps its content" {
+	echo old >s/app.log
+	stopped_backup archive.file:1 mv s/app.log s/app.log.1
+	[ "$code" -eq 0 ]
+	[ "$(tm cat latest "$S/app.log.1")" = old ]
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "rotated, and a new log made: both are there" {
+	local size
+	rotate() {
+		mv s/app.log s/app.log.1
+		echo new >s/app.log
+	}
+	for size in 10 2000000; do
+		rm -f s/*
+		head -c "$size" /dev/urandom >s/app.log
+		cp s/app.log was
+		stopped_backup archive.file:1 rotate
+		[ "$code" -eq 0 ]
+		tm cat latest "$S/app.log.1" | cmp - was
+		[ "$(tm cat latest "$S/app.log")" = new ] || [ "$size" -gt 10 ]
+	done
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "renamed between list and stat: under the new name, files and dirs" {
+	mkdir -p s/m/sub
+	echo a >s/a
+	echo in >s/m/sub/in
+	echo z >s/z
+	rename() {
+		mv s/m s/m2
+		mv s/z s/b
+	}
+	stopped_backup archive.file:1 rename
+	[ "$code" -eq 0 ]
+	[ "$(tm cat latest "$S/b")" = z ]
+	[ "$(tm cat latest "$S/m2/sub/in")" = in ]
+	lists | grep -x "$S/[mz]" && return 1
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "a directory renamed before it is entered" {
+	mkdir -p s/a s/b/sub
+	echo x >s/a/x
+	echo in >s/b/sub/in
+	# the newest job comes first: the backup stops in b
+	echo y >s/b/y
+	stopped_backup archive.file:1 mv s/a s/c
+	[ "$code" -eq 0 ]
+	lists | grep "^$S/c/x"
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "a directory moved to where the backup has been is named, exit 3" {
+	mkdir -p s/a/sub s/b
+	echo in >s/a/sub/in
+	echo y >s/b/y
+	echo z >s/a/z
+	stopped_backup archive.file:1 mv s/a s/b/a
+	[ "$code" -eq 3 ]
+	grep "read: $S/a\$" background.err
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "a directory deleted before it is entered is nobody's loss" {
+	requires_root
+	mkdir s/a s/b
+	echo x >s/a/x
+	echo y >s/b/y
+	stopped_backup archive.file:1 rm -r s/a
+	[ "$code" -eq 0 ]
+	lists | grep "^$S/a" && return 1
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "a directory renamed, and another made in its place" {
+	mkdir s/a s/b
+	echo x >s/a/x
+	echo y >s/b/y
+	replace() {
+		mv s/a s/c
+		mkdir s/a
+		echo new >s/a/new
+	}
+	stopped_backup archive.file:1 replace
+	[ "$code" -eq 0 ]
+	[ "$(tm cat latest "$S/c/x")" = x ]
+	[ "$(tm cat latest "$S/a/new")" = new ]
+	expect 0 tm backup "$S"
+	is_same
+}
+
+@test "a directory in which names never rest: named, if anything is lost" {
+	local i
+	mkdir s/d
+	for i in $(seq 300); do
+		echo "$i" >"s/d/f$i"
+	done
+	perl -e 'chdir $ARGV[0] or die; my $n = 0;
+		while (1) { for my $i (1 .. 300) {
+			my ($old) = grep { -e } glob("f$i f$i.*"); $n++;
+			rename($old, "f$i.$n") if $old } }' "$S/d" 3>&- &
+	BACKGROUND+=("$!")
+	for i in 1 2 3; do
+		moving_backup
+		[ "$status" -eq 3 ] || [ "$(lists | grep -o '/f[0-9]*' |
+			sort -u | wc -l)" -eq 300 ]
+	done
+	mover_ends
+	expect 0 tm check --read-data
+	expect 0 tm backup "$S"
+	is_same
+}
