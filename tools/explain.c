@@ -241,7 +241,10 @@ static void put_flags(const struct node *n)
 		output_text("  racy: it changed so close to its capture that "
 			    "its times prove nothing; the next backup reads "
 			    "it again\n");
-	if (n->flags & NODE_PARTIAL)
+	if ((n->flags & NODE_PARTIAL) && n->type == NODE_DIR)
+		output_text("  partial: not all that was in it could be "
+			    "read\n");
+	else if (n->flags & NODE_PARTIAL)
 		output_text("  partial: it changed each time that it was read; "
 			    "what is here may be of different moments\n");
 	if (n->flags & NODE_HARDLINK)

@@ -537,6 +537,29 @@ static int prepare(struct rdir *dir)
 		       : -ECANCELED;
 }
 
+/* What the snapshot does not have of a partial directory may never have been
+ * deleted: the backup could not read it. */
+static void handle_extra(struct rworker *w, struct rdir *dir)
+{
+	const struct restorer *r = w->r;
+	struct span none = { NULL, 0 };
+
+	if (r->pass != PASS_RESTORE || (!dir->parent && r->what->only.len))
+		return;
+	if (!(dir->meta.flags & NODE_PARTIAL)) {
+		if (r->opt.delete_extra)
+			restore_delete_extra(w, dir);
+	} else if (!dir->lazy) {
+		RCOUNT(w->r, partial, 1);
+		restorer_error(w->r, dir, none, -ENODATA,
+			       r->opt.delete_extra
+				       ? "the backup could not read all of it, "
+					 "so nothing is deleted there:"
+				       : "the backup could not read all of "
+					 "it:");
+	}
+}
+
 static void work_dir(struct rworker *w, struct rdir *dir)
 {
 	struct tree_dir d;
@@ -546,9 +569,7 @@ static void work_dir(struct rworker *w, struct rdir *dir)
 		tell_tree(w, dir, e);
 	if (e < 0 && !(e == -ENOENT && w->r->opt.dry_run))
 		return;
-	if (w->r->opt.delete_extra && w->r->pass == PASS_RESTORE &&
-	    !(!dir->parent && w->r->what->only.len))
-		restore_delete_extra(w, dir);
+	handle_extra(w, dir);
 	e = tree_dir_open(w->rr, dir->meta.tree, &d);
 	if (e == 0)
 		e = d.root.split ? push_leaves(w, dir, &d.root)

@@ -24,6 +24,9 @@
  * Owners are set by number, as tar and rsync do with --numeric-ids: names
  * may mean others here, and a system being rebuilt has no names yet.
  *
+ * A directory that the backup could not read all of is named, and nothing is
+ * removed in it: what its tree lacks may be there with good reason.
+ *
  * What needs a privilege that the caller lacks, or that the file system
  * cannot keep, is counted by kind (restore_lost) and the rest is restored.
  *

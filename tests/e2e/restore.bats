@@ -347,6 +347,61 @@ inode_of() { stat -c %i "$1"; }
 	trees_equal "$T/src/d01" "$T/out/d01"
 }
 
+# unreadable TREE-PATH...: a backup by one who may not read these.
+unreadable_backup() {
+	local path
+	chmod 755 "$T"
+	chmod 644 "$PASS"
+	mkdir -p "$T/cache"
+	chown -R nobody "$REPO" "$T/cache" "$T/src"
+	for path; do
+		chown root "$T/src/$path"
+		chmod go-rwx "$T/src/$path"
+	done
+	expect 3 setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$TIDEMARK" backup -r "$REPO" -p "$PASS" "$T/src"
+	for path; do
+		output_has "$T/src/$path"
+	done
+}
+
+@test "delete spares what the backup could not read" {
+	requires_root
+	requires setpriv
+	plain_tree
+	tm_init >/dev/null
+	mkdir "$T/src/d01/half"
+	echo x >"$T/src/d01/half/secret"
+	echo x >"$T/src/d01/half/open"
+	expect 0 tm backup "$T/src"
+	unreadable_backup d02 d01/half/secret
+	expect 0 tm ls --long latest "$T/src/d02"
+	[ "$(tm ls --json latest "$T/src" | jq -r \
+		"select(.path == \"$T/src/d02\").partial")" = true ]
+	cp -a src was
+	mkdir "$T/src/d02/more" "$T/src/d03/more"
+	expect 3 tm restore "latest:$T/src" --in-place --delete --dry-run
+	[ -d "$T/src/d03/more" ]
+	expect 3 tm restore "latest:$T/src" --in-place --delete
+	[ "$(grep -c 'nothing is deleted there: ' <<<"$output")" -eq 2 ]
+	output_has "nothing is deleted there: $T/src/d02"
+	output_has "nothing is deleted there: $T/src/d01/half"
+	[ ! -e "$T/src/d03/more" ]
+	[ -d "$T/src/d02/more" ]
+	rmdir "$T/src/d02/more"
+	diff -r src was
+	# elsewhere it is empty, and that is said
+	expect 3 tm restore "latest:$T/src/d02" --target "$T/out"
+	output_has "the backup could not read all of it: $T/src/d02"
+	[ -z "$(ls "$T/out")" ]
+	# once it can be read, it is whole again
+	touch -r was/d02 src/d02
+	expect 0 tm backup "$T/src"
+	rm -r src
+	expect 0 tm restore "latest:$T/src" --in-place --delete
+	trees_equal src was
+}
+
 @test "a directory with content gives way to a file only with delete" {
 	plain_tree
 	stored
