@@ -263,16 +263,13 @@ static void remove_store(const char *dir)
 
 /* In a store of its own beside the classes: a backup that runs at the same
  * time must not find objects that are no packs. */
-static int bench_store(struct bench *b, const struct cli *cli)
+static int bench_store(struct bench *b, const struct opened *o)
 {
-	CLEANUP_OPENED struct opened o = OPENED_INIT;
 	CLEANUP_FREE char *dir = NULL;
 	double seconds = 0;
-	int code = opened_store(cli, &o), e;
+	int e;
 
-	if (code != CLI_OK)
-		return code;
-	if (asprintf(&dir, "%s/benchmark.%ld", store_location(o.store),
+	if (asprintf(&dir, "%s/benchmark.%ld", store_location(o->store),
 		     (long)getpid()) < 0) {
 		dir = NULL;
 		return CLI_FATAL;
@@ -385,16 +382,20 @@ static int measure(struct bench *b)
 
 int cmd_benchmark(struct cli *cli)
 {
+	CLEANUP_OPENED struct opened o = OPENED_INIT;
 	struct bench b = { .fd = -1 };
-	int e = prepare(&b), code;
+	int e, code = cli_str(cli, "repo") ? opened_store(cli, &o) : CLI_OK;
 
+	if (code != CLI_OK)
+		return code;
+	e = prepare(&b);
 	if (e == 0)
 		e = measure(&b);
 	if (e < 0 && e != -EINTR)
 		log_fail(e, "benchmark");
 	code = cli_exit_of(e);
-	if (e == 0 && cli_str(cli, "repo"))
-		code = bench_store(&b, cli);
+	if (e == 0 && o.store)
+		code = bench_store(&b, &o);
 	if (b.fd >= 0)
 		close(b.fd);
 	aead_free(b.aead);

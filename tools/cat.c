@@ -79,11 +79,23 @@ static int copy_file(struct opened *o, const struct show_place *p)
 	return e;
 }
 
+/* path NULL: ref is SNAPSHOT:PATH. */
 static int cat_file(struct opened *o, const char *ref, const char *path)
 {
 	CLEANUP_SHOW_PLACE struct show_place p = SHOW_PLACE_INIT;
-	int e = snapref_resolve(o->repo, ref, NULL, &p.snapshot);
+	CLEANUP_FREE char *name = NULL;
+	const char *below = "";
+	int e = path ? 0 : snapref_split(ref, &name, &below);
 
+	if (e == 0)
+		e = snapref_resolve(o->repo, name ? name : ref, NULL,
+				    &p.snapshot);
+	if (e == 0 && !path && !*below) {
+		log_error("cat: needs SNAPSHOT PATH, or SNAPSHOT:PATH");
+		e = -EINVAL;
+	}
+	if (!path)
+		path = below;
 	if (e == 0)
 		e = show_place_find(o->reader, &p, SPAN(path, strlen(path)));
 	if (e < 0)
@@ -150,8 +162,10 @@ static int cat_head(struct opened *o, const char *text)
 	struct head h;
 	int e = strcmp(text, "latest") ? cli_parse_u64(text, &counter) : 0;
 
-	if (e < 0)
-		return log_fail(e, "'%s' is no head's number", text);
+	if (e < 0) {
+		log_error("'%s' is no head's number", text);
+		return e;
+	}
 	e = repo_load_head(o->repo, counter, &h);
 	if (e == -ENOENT)
 		log_error("there is no head %" PRIu64
@@ -188,16 +202,18 @@ static int check_prefix(const char *what, const char *text)
 	if (strlen(text) >= SNAPREF_ID_MIN &&
 	    strspn(text, "0123456789abcdefABCDEF") == strlen(text))
 		return 0;
-	return log_fail(-EINVAL, "'%s' does not begin the id of a %s", text,
-			what);
+	log_error("'%s' does not begin the id of %s %s", text,
+		  *what == 'i' ? "an" : "a", what);
+	return -EINVAL;
 }
 
 static int not_one(const char *what, const char *text, unsigned int found)
 {
 	if (found == 0)
-		return log_fail(-ENOENT, "no %s's id begins with '%s'", what,
-				text);
-	return log_fail(-ENOTUNIQ, "%u ids begin with '%s'", found, text);
+		log_error("no %s's id begins with '%s'", what, text);
+	else
+		log_error("%u ids begin with '%s'", found, text);
+	return found ? -ENOTUNIQ : -ENOENT;
 }
 
 static void put_table(const struct table *t)
@@ -362,7 +378,8 @@ int cmd_cat(struct cli *cli)
 		return code;
 	args = cli_args(cli, &n);
 	if (!word)
-		return cli_exit_of(cat_file(&o, args[0], args[1]));
+		return cli_exit_of(
+			cat_file(&o, args[0], n > 1 ? args[1] : NULL));
 	for (i = 0; i < ARRAY_LEN(objects); i++)
 		if (strcmp(word, objects[i].word) == 0)
 			return cli_exit_of(objects[i].run(&o, args[0]));

@@ -122,41 +122,43 @@ static void say_hurt(const struct check_report *rep)
 
 static void say_strays(const struct check_report *rep)
 {
-	char size[16];
+	char size[16], n[2][48];
 
 	if (rep->stray_packs)
-		output_note("note: %llu packs (%s) that no index has, of runs "
-			    "that died or run now\n",
-			    (unsigned long long)rep->stray_packs,
+		output_note("note: %s (%s) that no index has, of runs that "
+			    "died or run now\n",
+			    output_count(n[0], rep->stray_packs, "pack",
+					 "packs"),
 			    output_size(size, rep->stray_bytes));
 	if (rep->doomed_packs)
-		output_note("note: %llu packs (%s) that prune has yet to "
-			    "delete\n",
-			    (unsigned long long)rep->doomed_packs,
+		output_note("note: %s (%s) that prune has yet to delete\n",
+			    output_count(n[0], rep->doomed_packs, "pack",
+					 "packs"),
 			    output_size(size, rep->doomed_bytes));
 	if (rep->stray_indexes || rep->stray_snapshots)
-		output_note("note: %llu indexes and %llu snapshots that the "
-			    "head does not name\n",
-			    (unsigned long long)rep->stray_indexes,
-			    (unsigned long long)rep->stray_snapshots);
+		output_note("note: %s and %s that the head does not name\n",
+			    output_count(n[0], rep->stray_indexes, "index",
+					 "indexes"),
+			    output_count(n[1], rep->stray_snapshots, "snapshot",
+					 "snapshots"));
 }
 
 static void say_summary(const struct run *r, double seconds)
 {
 	const struct check_report *rep = &r->rep;
-	char size[16], took[24];
+	char size[16], took[24], n[5][48];
 
-	output_note("%llu snapshots, %llu trees, %llu files; %llu packs (%s) "
-		    "in %llu indexes\n",
-		    (unsigned long long)rep->snapshots,
-		    (unsigned long long)rep->trees,
-		    (unsigned long long)rep->files,
-		    (unsigned long long)rep->packs,
+	output_note("%s, %s, %s; %s (%s) in %s\n",
+		    output_count(n[0], rep->snapshots, "snapshot", "snapshots"),
+		    output_count(n[1], rep->trees, "tree", "trees"),
+		    output_count(n[2], rep->files, "file", "files"),
+		    output_count(n[3], rep->packs, "pack", "packs"),
 		    output_size(size, rep->pack_bytes),
-		    (unsigned long long)rep->indexes);
+		    output_count(n[4], rep->indexes, "index", "indexes"));
 	if (rep->packs_read)
-		output_note("read %llu packs (%s)\n",
-			    (unsigned long long)rep->packs_read,
+		output_note("read %s (%s)\n",
+			    output_count(n[0], rep->packs_read, "pack",
+					 "packs"),
 			    output_size(size, rep->bytes_read));
 	if (problems(rep) == 0)
 		output_note("no problem found, in %s\n",

@@ -287,12 +287,20 @@ static void tally_json(struct json_out *j, const char *key,
 	json_close(j);
 }
 
+static uint64_t tally_all(const struct tally *t)
+{
+	return t->files + t->dirs + t->others;
+}
+
 static void sum_up(const struct differ *d, const struct snapshot s[2])
 {
 	char added[16], removed[16];
 	struct output_line line;
 
-	output_note("\nFiles:  %llu new, %llu removed, %llu changed\n"
+	if (d->changed || tally_all(&d->added) || tally_all(&d->removed) ||
+	    (d->metadata && d->metadata_only))
+		output_note("\n");
+	output_note("Files:  %llu new, %llu removed, %llu changed\n"
 		    "Dirs:   %llu new, %llu removed\n"
 		    "Others: %llu new, %llu removed\n",
 		    (unsigned long long)d->added.files,

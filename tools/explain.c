@@ -209,12 +209,14 @@ static void content_id(const struct node *n, uint8_t id[SHA256_LEN])
 		sha256_once(n->content, id);
 }
 
-static const char *why_text(enum state state, const struct node *n,
-			    const struct node *old)
+static const char *why_text(const struct snapshot *s, enum state state,
+			    const struct node *n, const struct node *old)
 {
 	switch (state) {
 	case NEW:
-		return "new: the snapshot before has no such path";
+		return s->has_parent
+			       ? "new: the snapshot before has no such path"
+			       : "new: no snapshot of these sources before it";
 	case SKIPPED:
 		return n->type == NODE_DIR
 			       ? "reused: the directory is the same"
@@ -263,7 +265,7 @@ static void put_text(const struct snapshot *s, const struct node *n,
 	output_text("snapshot %.8s of %s: %s\n",
 		    hex_encode(id, s->id, OBJECT_ID_LEN),
 		    output_time(when, (int64_t)s->time_ns),
-		    why_text(state, n, old));
+		    why_text(s, state, n, old));
 	if (old && fields && fields_text(&diff, fields, old, n) == 0)
 		output_text("  changed: %s\n", (const char *)diff.p);
 	content_id(n, content);

@@ -33,6 +33,8 @@ static int refuse_existing(const char *where, struct opened *o)
 
 	if (e == -ENOENT)
 		return 0;
+	if (e == -ENOTDIR)
+		log_error("%s is no directory", where);
 	if (e < 0)
 		return e;
 	e = repo_probe(o->store, &o->config, &o->config_bytes);

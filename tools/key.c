@@ -82,6 +82,8 @@ static int list_fn(void *arg, const char *name, const struct key_slot *slot,
 
 static int key_list(struct keys *k)
 {
+	output_text("  %-*s  %-8s  %-19s  %s\n", ID_SHOWN, "ID", "KDF", "Made",
+		    "Label");
 	return cli_exit_of(repo_slots(k->o.repo, list_fn, NULL));
 }
 

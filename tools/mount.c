@@ -463,6 +463,12 @@ static int check_mountpoint(const char *where)
 		return log_fail(-errno, "mount point %s", where);
 	if (!S_ISDIR(st.st_mode))
 		return log_fail(-ENOTDIR, "mount point %s", where);
+	if (!opened_dir_is_empty(where)) {
+		log_error("mount point %s is not empty: the mount would hide "
+			  "what it holds",
+			  where);
+		return -ENOTEMPTY;
+	}
 	return 0;
 }
 

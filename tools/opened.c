@@ -4,17 +4,44 @@
  */
 #include "tools/opened.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
 
 #include "base/log.h"
 #include "tools/passphrase.h"
 
-static int no_repository(const char *where, const char *why)
+bool opened_dir_is_empty(const char *where)
 {
-	log_error("there is no repository at %s%s: make one with tidemark "
-		  "init",
-		  where, why);
+	DIR *d = opendir(where);
+	struct dirent *e;
+	bool empty = true;
+
+	if (!d)
+		return false;
+	while (empty && (e = readdir(d)))
+		empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+	closedir(d);
+	return empty;
+}
+
+static int no_repository(const char *where, int err)
+{
+	if (err == -ENOTDIR)
+		log_error("there is no repository at %s: it is no directory",
+			  where);
+	else if (err == -ENOMSG)
+		log_error("there is no repository at %s: its config is "
+			  "another program's",
+			  where);
+	else if (access(where, F_OK) == 0 && !opened_dir_is_empty(where))
+		log_error("there is no repository at %s: the directory holds "
+			  "other things, and no config",
+			  where);
+	else
+		log_error("there is no repository at %s: make one with "
+			  "tidemark init",
+			  where);
 	return CLI_NO_REPOSITORY;
 }
 
@@ -36,17 +63,15 @@ int opened_store(const struct cli *cli, struct opened *o)
 		return CLI_NO_REPOSITORY;
 	}
 	e = store_open_dir(where, &o->store);
-	if (e == -ENOENT)
-		return no_repository(where, "");
+	if (e == -ENOENT || e == -ENOTDIR)
+		return no_repository(where, e);
 	if (e == 0)
 		e = limited(cli, o);
 	if (e < 0)
 		return cli_exit_of(e);
 	e = repo_probe(o->store, &o->config, &o->config_bytes);
-	if (e == -ENOENT)
-		return no_repository(where, " (it has no config)");
-	if (e == -ENOMSG)
-		return no_repository(where, " (its config is not tidemark's)");
+	if (e == -ENOENT || e == -ENOMSG)
+		return no_repository(where, e);
 	if (e == 0)
 		e = cli_cache_dir(cli, &o->cache_dir);
 	return cli_exit_of(e);

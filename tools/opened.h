@@ -32,6 +32,8 @@ int opened_repo(const struct cli *cli, struct opened *o);
 int opened_with(const struct cli *cli, struct opened *o, struct span pass);
 void opened_close(struct opened *o);
 
+/* False if it cannot be read. */
+bool opened_dir_is_empty(const char *where);
 /* The caller's name, or number if it has none. */
 const char *opened_user(char out[static 64]);
 /* "user@host", for key slots. */

@@ -293,6 +293,14 @@ int64_t output_clock(void)
 	return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
 }
 
+char *output_count(char out[static 48], uint64_t n, const char *one,
+		   const char *many)
+{
+	snprintf(out, 48, "%llu %s", (unsigned long long)n,
+		 n == 1 ? one : many);
+	return out;
+}
+
 char *output_size(char out[static 16], uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";

@@ -76,6 +76,9 @@ void output_action(const char *action, const char *path, uint64_t size);
 /* Nanoseconds of a clock that nobody sets, for durations. */
 int64_t output_clock(void);
 /* "1.5 MiB", "17 B". Returns out. */
+/* "1 file", "2 files". Returns out. */
+char *output_count(char out[static 48], uint64_t n, const char *one,
+		   const char *many);
 char *output_size(char out[static 16], uint64_t bytes);
 /* "0.6s", "17s", "1:02", "3:04:05". */
 char *output_elapsed(char out[static 24], double seconds);

@@ -116,9 +116,12 @@ static int read_file(const struct source *src, struct passphrase *out)
 {
 	CLEANUP_CLOSE int fd = open(src->value, O_RDONLY | O_CLOEXEC);
 
+	char name[512]; /* shortened, for messages */
+
 	if (fd < 0)
 		return log_fail(-errno, "%s %s", src->name, src->value);
-	return read_fd(fd, src->name, out);
+	snprintf(name, sizeof(name), "%.64s %.400s", src->name, src->value);
+	return read_fd(fd, name, out);
 }
 
 static int read_number(const struct cli *cli, const struct source *src,

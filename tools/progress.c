@@ -99,12 +99,18 @@ static size_t bar_text(const struct progress *p,
 		ADD("%c", i < cells ? '#' : '.');
 	if (part >= 0)
 		ADD(" %5.1f%%  ", part * 100);
-	ADD("%s%s%s", done, s->bytes_total ? " / " : "",
-	    s->bytes_total ? total : "");
-	ADD("  %" PRIu64, s->files_done);
+	/* what has no number yet would look as if it stood still */
+	if (s->bytes_done || s->bytes_total)
+		ADD("%s%s%s  ", done, s->bytes_total ? " / " : "",
+		    s->bytes_total ? total : "");
+	if (s->files_done || s->files_total)
+		ADD("%" PRIu64, s->files_done);
 	if (s->files_total)
 		ADD(" / %" PRIu64, s->files_total);
-	ADD(" files  %s/s", rate);
+	if (s->files_done || s->files_total)
+		ADD(" files  ");
+	if (s->bytes_done)
+		ADD("%s/s", rate);
 	if (left >= 0)
 		ADD("  %s left", output_elapsed(rest, left));
 	if (s->errors)

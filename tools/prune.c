@@ -45,26 +45,41 @@ static void put_json(const struct prune_stats *st, bool dry_run)
 	output_end(&line);
 }
 
+/* "removed:", or "would remove:" in a dry run. */
+static void label(bool dry_run, const char *done, const char *verb)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s%s:", dry_run ? "would " : "",
+		 dry_run ? verb : done);
+	output_note("%-*s ", dry_run ? 13 : 8, text);
+}
+
 static void put_text(const struct prune_stats *st, bool dry_run)
 {
-	char a[16], b[16];
+	char a[16], b[16], n[48];
 
-	output_note("before:  %llu packs, %s\n", (unsigned long long)st->packs,
+	output_note("%-*s %s, %s\n", dry_run ? 13 : 8,
+		    "before:", output_count(n, st->packs, "pack", "packs"),
 		    output_size(a, st->bytes));
-	output_note("removed: %llu packs of which nothing is needed, %s\n",
-		    (unsigned long long)st->packs_removed,
+	label(dry_run, "removed", "remove");
+	output_note("%s of which nothing is needed, %s\n",
+		    output_count(n, st->packs_removed, "pack", "packs"),
 		    output_size(a, st->bytes_removed));
-	if (st->packs_orphaned)
-		output_note("removed: %llu packs of backups that did not "
-			    "finish, %s\n",
-			    (unsigned long long)st->packs_orphaned,
+	if (st->packs_orphaned) {
+		label(dry_run, "removed", "remove");
+		output_note("%s of backups that did not finish, %s\n",
+			    output_count(n, st->packs_orphaned, "pack",
+					 "packs"),
 			    output_size(a, st->bytes_orphaned));
-	output_note("copied:  what is needed of %llu packs, %s of %s\n",
-		    (unsigned long long)st->packs_repacked,
+	}
+	label(dry_run, "copied", "copy");
+	output_note("what is needed of %s, %s of %s\n",
+		    output_count(n, st->packs_repacked, "pack", "packs"),
 		    output_size(a, st->bytes_stored),
 		    output_size(b, st->bytes_repacked));
-	output_note("freed:   %s; %s stay unused\n",
-		    output_size(a, st->bytes_freed),
+	label(dry_run, "freed", "free");
+	output_note("%s; %s stay unused\n", output_size(a, st->bytes_freed),
 		    output_size(b, st->bytes_unused));
 	if (st->busy_writers)
 		output_note("a backup is running: packs in no index were left "

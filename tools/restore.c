@@ -51,10 +51,15 @@ static void on_item(void *arg, const char *path, enum restore_action what,
 {
 	static const char *const words[] = { "restored", "updated", "unchanged",
 					     "skipped", "deleted" };
+	static const char *const dry[] = { "would restore", "would update",
+					   "unchanged", "would skip",
+					   "would delete" };
+	const struct restore *s = arg;
+	/* scripts are told by the summary */
+	bool would = cli_flag(s->cli, "dry-run") && !output_is_json();
 
-	(void)arg;
 	if (what != RESTORE_UNCHANGED || output_verbosity() > 1)
-		output_action(words[what], path, size);
+		output_action(would ? dry[what] : words[what], path, size);
 }
 
 static void sample(void *arg, struct progress_sample *out)
@@ -84,20 +89,22 @@ static bool is_failure(const struct restore_progress *p, size_t kind)
 static void report_text(const struct restore *s,
 			const struct restore_progress *p, double seconds)
 {
-	char size[16], written[16], took[24];
+	char size[16], written[16], took[24], n[3][48];
 	bool dry = cli_flag(s->cli, "dry-run");
 	size_t i;
 
-	output_note("%s %llu files (%s), %llu directories, %llu others "
-		    "in %s\n",
+	output_note("%s %s (%s), %s, %s in %s\n",
 		    dry ? "would restore" : "restored",
-		    (unsigned long long)p->files, output_size(size, p->bytes),
-		    (unsigned long long)p->dirs, (unsigned long long)p->others,
+		    output_count(n[0], p->files, "file", "files"),
+		    output_size(size, p->bytes),
+		    output_count(n[1], p->dirs, "directory", "directories"),
+		    output_count(n[2], p->others, "other", "others"),
 		    output_elapsed(took, seconds));
 	if (!dry)
-		output_note("wrote %s; %llu files were right already\n",
+		output_note("wrote %s; %s right already\n",
 			    output_size(written, p->bytes_written),
-			    (unsigned long long)p->files_unchanged);
+			    output_count(n[0], p->files_unchanged, "file was",
+					 "files were"));
 	if (p->skipped)
 		output_note("skipped %llu that exist\n",
 			    (unsigned long long)p->skipped);
@@ -106,8 +113,8 @@ static void report_text(const struct restore *s,
 			    dry ? "would delete" : "deleted",
 			    (unsigned long long)p->deleted);
 	if (s->verifying)
-		output_note("verified %llu entries\n",
-			    (unsigned long long)p->verified);
+		output_note("verified %s\n", output_count(n[0], p->verified,
+							  "entry", "entries"));
 	for (i = 0; i < LOST_KINDS; i++) {
 		if (!p->lost[i])
 			continue;
@@ -126,7 +133,12 @@ static void report_text(const struct restore *s,
 						 : "");
 	}
 	if (p->errors)
-		log_warn("%llu errors", (unsigned long long)p->errors);
+		log_warn("%s",
+			 output_count(n[0], p->errors, "error", "errors"));
+	if (!filter_is_empty(s->include) &&
+	    p->files + p->dirs + p->others + p->skipped + p->errors == 0)
+		log_warn("nothing in the snapshot matches what --include asks "
+			 "for");
 }
 
 static void report_json(const struct restore *s,
@@ -309,8 +321,9 @@ static int check_empty(const struct restore *s)
 		    errno == ENOENT)
 			return 0;
 	}
-	log_error("%s is not empty: say with --overwrite what becomes of what "
-		  "is there (if-changed makes it right, and finishes an "
+	log_error("%s is not empty: say with --overwrite (or --delete) what "
+		  "becomes of what is there (if-changed makes it right, and "
+		  "finishes an "
 		  "interrupted restore)",
 		  s->target);
 	return -ENOTEMPTY;

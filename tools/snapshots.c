@@ -68,6 +68,7 @@ enum column { ID, TIME, HOST, TAGS, PATHS, SIZE, COLUMNS };
 
 struct table_text {
 	size_t width[COLUMNS];
+	size_t pad; /* blanks before the next cell that holds something */
 };
 
 static const char *const titles[COLUMNS] = { "ID",   "Time",  "Host",
@@ -107,18 +108,24 @@ static void measure(struct table_text *t, const struct snapshot *list,
 	}
 }
 
-/* A cell, and the gap behind it unless it is the last. */
-static void cell(const struct table_text *t, enum column c, const char *s)
+/* A cell; behind the last one the line ends, without blanks. */
+static void cell(struct table_text *t, enum column c, const char *s)
 {
 	CLEANUP_FREE char *text = output_name(SPAN(s, strlen(s)));
 	size_t width = text ? width_of(text) : 0;
+	size_t rest = t->width[c] - MIN(width, t->width[c]);
 
-	if (c == SIZE) {
-		output_text("%*s\n", (int)t->width[c], text ? text : "");
-		return;
+	if (c == SIZE) /* numbers stand to the right */
+		t->pad += rest;
+	if (width > 0) {
+		output_text("%*s%s", (int)t->pad, "", text);
+		t->pad = 0;
 	}
-	output_text("%s%*s", text ? text : "",
-		    (int)(t->width[c] - MIN(width, t->width[c]) + GAP), "");
+	t->pad += rest + GAP;
+	if (c == SIZE) {
+		output_text("\n");
+		t->pad = 0;
+	}
 }
 
 static void rule(const struct table_text *t)
@@ -134,7 +141,7 @@ static void rule(const struct table_text *t)
 }
 
 /* A row for the snapshot, and more where it has several tags or paths. */
-static void put_rows(const struct table_text *t, const struct snapshot *s)
+static void put_rows(struct table_text *t, const struct snapshot *s)
 {
 	char id[HEX_LEN(OBJECT_ID_LEN)], when[24], size[16];
 	uint32_t i, rows = MAX(s->n_paths, s->n_tags);
@@ -155,17 +162,19 @@ static void put_rows(const struct table_text *t, const struct snapshot *s)
 
 static void put_table(const struct snapshot *list, size_t count)
 {
-	struct table_text t;
+	struct table_text t = { .pad = 0 };
 	size_t i;
 	int c;
 
 	measure(&t, list, count);
-	for (c = 0; c < COLUMNS; c++)
+	for (c = 0; count > 0 && c < COLUMNS; c++)
 		cell(&t, (enum column)c, titles[c]);
-	rule(&t);
+	if (count > 0)
+		rule(&t);
 	for (i = 0; i < count; i++)
 		put_rows(&t, &list[i]);
-	rule(&t);
+	if (count > 0)
+		rule(&t);
 	output_text("%zu snapshot%s\n", count, count == 1 ? "" : "s");
 	for (i = 0; i < count; i++)
 		if (list[i].partial)

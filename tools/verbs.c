@@ -244,7 +244,8 @@ static const struct cli_form cat_forms[] = {
 	WORD("index", "ID", 1, "what one index object lists"),
 	WORD("head", "N", 1, "the head with this number"),
 	WORD("tree", "ID", 1, "one directory as stored"),
-	{ NULL, "SNAPSHOT PATH", 2, 2, "a file's content" },
+	{ NULL, "SNAPSHOT PATH", 1, 2,
+	  "a file's content; SNAPSHOT:PATH is the same" },
 	FORM_END
 };
 
@@ -271,10 +272,13 @@ static const struct cli_opt restore_opts[] = {
 	    .words = "always if-changed if-newer never",
 	    .detail = "Needed if the target is not empty. With if-changed, "
 		      "content that is already right is compared and not "
-		      "written again; always writes all of it."),
+		      "written again; always writes all of it. --delete alone "
+		      "means if-changed."),
 	FLAG("delete", 0, "remove what the snapshot does not hold", G,
 	    .excludes = PATTERNS_OF("include"),
-	    .detail = "Only below the restored directories."),
+	    .detail = "Only below the restored directories. What the snapshot "
+		      "holds is made right, as with --overwrite if-changed, "
+		      "if --overwrite does not say otherwise."),
 #undef G
 #define G .group = "What to restore"
 	PATTERNS("include", 'i', "only what matches", NULL, G,

@@ -34,12 +34,18 @@ int dirtags_add(struct dirtags *ts, const char *spec)
 	struct dirtag *t = &ts->tags[ts->count];
 
 	if (len == 0 || len > 255 || memchr(spec, '/', len) ||
-	    (len <= 2 && len == strspn(spec, ".")))
-		return log_fail(-EINVAL, "tag '%s': not a file name", spec);
-	if (strlen(colon) > TAG_HEADER_MAX)
-		return log_fail(-EINVAL, "tag '%s': header too long", spec);
-	if (ts->count == DIRTAGS_MAX)
-		return log_fail(-EINVAL, "more than %d tags", DIRTAGS_MAX);
+	    (len <= 2 && len == strspn(spec, "."))) {
+		log_error("tag '%s': not a file name", spec);
+		return -EINVAL;
+	}
+	if (strlen(colon) > TAG_HEADER_MAX) {
+		log_error("tag '%s': header too long", spec);
+		return -EINVAL;
+	}
+	if (ts->count == DIRTAGS_MAX) {
+		log_error("more than %d tags", DIRTAGS_MAX);
+		return -EINVAL;
+	}
 	t->name = strndup(spec, len);
 	t->name_len = len;
 	if (!t->name)

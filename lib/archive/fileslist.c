@@ -70,15 +70,21 @@ static int each_line(struct fileslist *l, const char *file,
 		return r;
 	p = (char *)text.p;
 	end = p + text.len;
-	if (memchr(p, '\0', text.len))
-		return log_fail(-EINVAL, "list %s has a NUL byte", file);
+	if (memchr(p, '\0', text.len)) {
+		log_error("list %s has a NUL byte", file);
+		return -EINVAL;
+	}
 	for (; r == 0 && p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		*nl = '\0';
 		if (*p)
 			r = fn(l, p);
 	}
-	return r < 0 && r != -ENOMEM ? log_fail(r, "list %s", file) : r;
+	if (r == -EINVAL)
+		log_error("list %s cannot be used", file);
+	else if (r < 0 && r != -ENOMEM)
+		log_fail(r, "list %s", file);
+	return r;
 }
 
 static int add_line(struct fileslist *l, char *line)
@@ -101,11 +107,15 @@ int fileslist_add_raw(struct fileslist *l, const char *file)
 		return r;
 	p = (const char *)text.p;
 	end = p + text.len;
-	if (text.len > 0 && end[-1] != '\0')
-		return log_fail(-EINVAL, "list %s does not end in a NUL", file);
+	if (text.len > 0 && end[-1] != '\0') {
+		log_error("list %s does not end in a NUL", file);
+		return -EINVAL;
+	}
 	for (; r == 0 && p < end; p += strlen(p) + 1) {
-		if (*p == '\0')
-			return log_fail(-EINVAL, "list %s: empty name", file);
+		if (*p == '\0') {
+			log_error("list %s: empty name", file);
+			return -EINVAL;
+		}
 		r = fileslist_add(l, p);
 	}
 	return r;
@@ -238,8 +248,10 @@ static int add_pattern(struct fileslist *l, char *line)
 	if (*line == '\0' || *line == '#')
 		return 0;
 	r = check_pattern(line);
+	if (r == -EINVAL)
+		log_error("pattern '%s' is malformed", line);
 	if (r < 0)
-		return r == -EINVAL ? log_fail(r, "pattern '%s'", line) : r;
+		return r;
 	r = expand(l, &base, line);
 	if (r == 0 && l->count == before)
 		log_warn("pattern '%s' finds nothing", line);

@@ -209,16 +209,19 @@ static int add(struct filter *f, const char *text, unsigned int flags,
 	}
 	if (*text == '\0')
 		return 0;
-	if (strlen(text) > FILTER_PATTERN_MAX)
-		return log_fail(-EINVAL, "pattern of more than %d bytes",
-				FILTER_PATTERN_MAX);
+	if (strlen(text) > FILTER_PATTERN_MAX) {
+		log_error("pattern of more than %d bytes", FILTER_PATTERN_MAX);
+		return -EINVAL;
+	}
 	r = grow(f);
 	if (r < 0)
 		return r;
 	r = pattern_parse(&p, text, literal);
 	if (r < 0) {
 		pattern_release(&p);
-		return r == -EINVAL ? log_fail(r, "pattern '%s'", text) : r;
+		if (r == -EINVAL)
+			log_error("pattern '%s' is malformed", text);
+		return r;
 	}
 	chain(f, &p, (uint32_t)f->count);
 	f->patterns[f->count++] = p;

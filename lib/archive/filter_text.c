@@ -45,16 +45,21 @@ int filter_add_file(struct filter *f, const char *file, unsigned int flags)
 		return log_fail(r, "read pattern file %s", file);
 	p = (char *)text.p;
 	end = p + text.len;
-	if (memchr(p, '\0', text.len))
-		return log_fail(-EINVAL, "pattern file %s has a NUL byte",
-				file);
+	if (memchr(p, '\0', text.len)) {
+		log_error("pattern file %s has a NUL byte", file);
+		return -EINVAL;
+	}
 	if (text.len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3; /* the byte order mark that some editors leave */
 	for (r = 0; r == 0 && p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		r = add_line(f, p, (size_t)(nl - p), flags);
 	}
-	return r < 0 ? log_fail(r, "pattern file %s", file) : 0;
+	if (r == -EINVAL)
+		log_error("pattern file %s cannot be used", file);
+	else if (r < 0)
+		log_fail(r, "pattern file %s", file);
+	return r;
 }
 
 int filter_parse_size(const char *text, uint64_t *out)

@@ -228,13 +228,30 @@ static int take(struct repo *r, const struct snapref_filter *f,
 				  ? " of that host, path and tag"
 				  : " is there yet");
 		e = -ENOENT;
+	} else if (left == 0) {
+		log_error("no snapshot is as old as %s", text);
+		e = -ENOENT;
 	} else {
-		log_error("no snapshot '%s': there are only %zu%s", text, left,
-			  left < n ? " by that time" : "");
+		log_error("no snapshot '%s': there %s only %zu", text,
+			  left == 1 ? "is" : "are", left);
 		e = -ENOENT;
 	}
 	snapref_list_free(list, n);
 	return e;
+}
+
+static bool is_id(const char *text, size_t len)
+{
+	return len >= SNAPREF_ID_MIN && len <= 2 * OBJECT_ID_LEN &&
+	       strspn(text, "0123456789abcdefABCDEF") >= len;
+}
+
+/* latest:dir or ID:dir, which is no time either. */
+static bool is_relative(const char *text)
+{
+	size_t len = strcspn(text, ":");
+
+	return text[len] && (is_id(text, len) || !strncmp(text, "latest", 6));
 }
 
 int snapref_resolve(struct repo *r, const char *text,
@@ -245,14 +262,20 @@ int snapref_resolve(struct repo *r, const char *text,
 
 	if (parse_latest(text, &back))
 		return take(r, f, text, back, INT64_MAX, out);
-	if (len >= SNAPREF_ID_MIN && len <= 2 * OBJECT_ID_LEN &&
-	    strspn(text, "0123456789abcdefABCDEF") == len)
+	if (is_id(text, len))
 		return by_id(r, text, out);
 	if (end_of(text, &until) == 0)
 		return take(r, f, text, 0, until, out);
-	log_error("'%s' names no snapshot: say latest, latest~N, %d or more "
-		  "digits of an id, or a time",
-		  text, SNAPREF_ID_MIN);
+	if (is_relative(text))
+		log_error("'%s' names no snapshot: a path behind one begins "
+			  "with a slash, as in %.*s:/%s",
+			  text, (int)strcspn(text, ":"), text,
+			  strchr(text, ':') + 1);
+	else
+		log_error("'%s' names no snapshot: say latest, latest~N, %d or "
+			  "more "
+			  "digits of an id, or a time",
+			  text, SNAPREF_ID_MIN);
 	return -EINVAL;
 }
 

@@ -351,7 +351,7 @@ int store_open_dir(const char *path, struct store **out)
 	if (d->root < 0) {
 		r = -errno;
 		dir_free(&d->base);
-		if (r != -ENOENT)
+		if (r != -ENOENT && r != -ENOTDIR)
 			log_fail(r, "open repository %s", path);
 		return r;
 	}

@@ -44,7 +44,8 @@ const char *store_class_name(enum store_class cls);
 struct store;
 struct store_writer;
 
-/* Open the directory at path. -ENOENT (not logged) if there is none. */
+/* Open the directory at path. -ENOENT or -ENOTDIR (not logged) if there is
+ * none. */
 MUST_CHECK int store_open_dir(const char *path, struct store **out);
 /* Make the directory (mode 0700) and its classes' directories, or complete
  * them. -EEXIST (not logged) if path is a directory that is not empty and

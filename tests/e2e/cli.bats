@@ -415,3 +415,116 @@ opens() { "$TIDEMARK" snapshots --repo "$REPO" --passphrase-file "$PASS"; }
 	expect 1 "$TIDEMARK" -p nofile -r "$T/no/repo" init
 	[ ! -e "$T/no" ]
 }
+
+# --- what a newcomer sees -------------------------------------------------
+
+one_snapshot() {
+	tm_init >/dev/null
+	mkdir src
+	echo one >src/file
+	tm backup src >/dev/null
+}
+
+@test "what is no repository is called what it is, with status 10" {
+	mkdir full empty other
+	: >full/file
+	: >other/config
+	for path in "$PASS" full empty other gone; do
+		expect 10 "$TIDEMARK" snapshots -r "$path" -p "$PASS"
+		[ "${#lines[@]}" -eq 1 ]
+		case $path in
+		empty | gone) output_has "tidemark init" ;;
+		*) output_lacks "tidemark init" ;;
+		esac
+	done
+	expect 10 "$TIDEMARK" benchmark -r gone
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "SNAPSHOT:PATH: cat takes it, and a path without a slash is named" {
+	one_snapshot
+	expect 0 tm cat "latest:$T/src/file"
+	[ "$output" = one ]
+	for verb in "ls latest:src" "cat latest:src" \
+		"restore --target out latest:src"; do
+		# shellcheck disable=SC2086 # a verb and its arguments
+		expect 1 tm $verb
+		output_has "latest:/src"
+	done
+	expect 1 tm cat latest
+	output_has "needs SNAPSHOT PATH"
+}
+
+@test "messages are whole sentences, and count one as one" {
+	one_snapshot
+	for verb in "cat head x" "cat index x" "cat index abcd" \
+		"backup --exclude [ src" "backup --exclude-if-present a/b src"; do
+		# shellcheck disable=SC2086 # a verb and its arguments
+		expect 1 tm $verb
+		[ "${#lines[@]}" -eq 1 ]
+		output_lacks "Invalid argument"
+		output_lacks "No such file"
+	done
+	expect 1 tm cat index x
+	output_has "an index"
+	expect 1 tm ls 2001-01-01
+	output_has "no snapshot is as old as 2001-01-01"
+	expect 1 "$TIDEMARK" snapshots -r "$REPO" -p "$T"
+	output_has "$T"
+	expect 0 tm check --read-data
+	output_has "1 file;"
+	output_has "in 1 index"
+	output_lacks "1 indexes"
+	expect 0 tm restore --target out "latest:$T/src"
+	output_has "restored 1 file "
+	expect 0 tm prune -n
+	output_lacks " 1 packs"
+	refuses 'did you mean --read-data=10%?' check --read-data 10%
+}
+
+@test "a dry run says what would be" {
+	one_snapshot
+	expect 0 tm restore -n -v --target out "latest:$T/src"
+	output_has "would restore"
+	output_lacks "restored"
+	tm forget --unsafe-allow-remove-all --keep-last 0 >/dev/null || true
+	expect 0 tm prune -n
+	output_has "would remove:"
+	output_has "would free:"
+	output_lacks "removed:"
+}
+
+@test "what matches nothing is a warning" {
+	one_snapshot
+	expect 0 tm restore --target out --include nomatch latest
+	output_has "warning: nothing in the snapshot matches"
+	expect 0 tm restore --target out2 --include file latest
+	output_lacks "warning"
+}
+
+@test "the first snapshot is explained as the first" {
+	one_snapshot
+	expect 0 tm explain src/file
+	output_has "new: no snapshot of these sources before it"
+	output_lacks "has no such path"
+	: >src/later
+	tm backup src >/dev/null
+	expect 0 tm explain src/later
+	output_has "new: the snapshot before has no such path"
+}
+
+@test "tables: nothing hangs over, nothing is ruled off around nothing" {
+	tm_init >/dev/null
+	expect 0 tm snapshots
+	[ "$output" = "0 snapshots" ]
+	mkdir a bb
+	tm backup --tag t a bb >/dev/null
+	expect 0 tm snapshots
+	[ "$(grep -c -- '^---' <<<"$output")" -eq 2 ]
+	run ! grep ' $' <<<"$output"
+	tm backup --tag t a bb >/dev/null
+	expect 0 tm diff latest~1 latest
+	[[ ${output} == Files:* ]]
+	expect 0 tm key list
+	[[ ${lines[0]} =~ ^\ +ID\ +KDF\ +Made\ +Label$ ]]
+}

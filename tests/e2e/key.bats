@@ -38,7 +38,7 @@ add_key() {
 @test "list marks the key in use" {
 	add_key --kdf scrypt
 	expect 0 tm key list
-	[ "${#lines[@]}" -eq 2 ]
+	[ "${#lines[@]}" -eq 3 ]
 	[ "$(grep -c '^\* ' <<<"$output")" -eq 1 ]
 	grep '^\* ' <<<"$output" | grep -q first
 	expect 0 with "$NEW_PASS" key list

@@ -260,3 +260,11 @@ latest" ]
 	[ "$status" -ne 0 ]
 	output_has 'Permission denied'
 }
+
+@test "a mount point that holds something is refused" {
+	mkdir busy
+	: >busy/file
+	expect 1 timeout 20 "$TIDEMARK" mount -r "$REPO" -p "$PASS" busy
+	[ "${#lines[@]}" -eq 1 ]
+	output_has "is not empty"
+}
