@@ -63,6 +63,22 @@ static void *open_thread(void *arg)
 	return NULL;
 }
 
+/* Whoever typed the passphrase may have to do so again, and is not asked
+ * amid a backup: then it is opened before. */
+static int start_opening(struct backup *b)
+{
+	int e = 0;
+
+	if (b->pass.asked) {
+		b->open_code = opened_unlock(b->cli, &b->o, &b->pass);
+		b->opened = true;
+	} else {
+		e = -pthread_create(&b->opener, NULL, open_thread, b);
+		b->opener_runs = e == 0;
+	}
+	return e;
+}
+
 /* The repository, opened; waits for it. */
 static int ensure_open(struct backup *b)
 {
@@ -474,9 +490,8 @@ int cmd_backup(struct cli *cli)
 		code = cli_exit_of(check_sources(&b));
 	if (code == CLI_OK) {
 		add_skip(&b, store_location(b.o.store));
-		e = -pthread_create(&b.opener, NULL, open_thread, &b);
-		b.opener_runs = e == 0;
-		if (e == 0)
+		e = start_opening(&b);
+		if (e == 0 && (!b.opened || b.open_code == CLI_OK))
 			e = run(&b);
 		if (b.opener_runs)
 			ensure_open(&b);

@@ -347,8 +347,10 @@ static int check_arity(const struct cli *cli)
 			     f->word ? " " : "", f->args);
 	}
 	if (f->max >= 0 && n > f->max && meant_value(cli, cli->args[f->max]))
-		return WRONG(cli, "%s is one argument too many, did you mean "
-			     "--%s=%s?", cli->args[f->max],
+		return WRONG(cli,
+			     "%s is one argument too many, did you mean "
+			     "--%s=%s?",
+			     cli->args[f->max],
 			     meant_value(cli, cli->args[f->max])->name,
 			     cli->args[f->max]);
 	if (f->max >= 0 && n > f->max)

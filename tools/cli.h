@@ -195,7 +195,7 @@ MUST_CHECK int cli_man_write(const char *dir);
 void cli_complete_write(FILE *out, const char *shell);
 
 /* --- signals (cli_signal.c) --- */
-/* SIGINT and SIGTERM raise a flag; the second one ends the process. */
+/* SIGINT, SIGTERM and SIGHUP raise a flag; the second one ends the process. */
 void cli_signals_init(void);
 /* Long loops poll this and come to an orderly end. */
 bool cli_interrupted(void);

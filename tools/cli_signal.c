@@ -27,13 +27,14 @@ void cli_signals_init(void)
 	struct sigaction sa = { .sa_handler = on_signal,
 				.sa_flags = SA_RESETHAND | SA_RESTART };
 	struct sigaction old;
-	static const int sigs[] = { SIGINT, SIGTERM };
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
 	size_t i;
 
 	sigemptyset(&sa.sa_mask);
 	for (i = 0; i < ARRAY_LEN(sigs); i++) {
-		/* nohup and shells without job control ignore SIGINT for
-		 * what they start in the background: leave it so. */
+		/* nohup ignores SIGHUP, and shells without job control
+		 * SIGINT for what they start in the background: leave it
+		 * so. */
 		if (sigaction(sigs[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(sigs[i], &sa, NULL);

@@ -220,9 +220,7 @@ int cmd_key(struct cli *cli)
 	int code = opened_store(cli, &k.o);
 
 	if (code == CLI_OK)
-		code = cli_exit_of(passphrase_get(cli, &k.pass));
-	if (code == CLI_OK)
-		code = opened_with(cli, &k.o, passphrase_span(&k.pass));
+		code = opened_unlock(cli, &k.o, &k.pass);
 	for (i = 0; code == CLI_OK && i < ARRAY_LEN(forms); i++)
 		if (strcmp(word, forms[i].word) == 0) {
 			code = forms[i].run(&k);

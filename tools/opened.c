@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "tools/passphrase.h"
 
+#define TRIES 3 /* at a terminal */
+
 bool opened_dir_is_empty(const char *where)
 {
 	DIR *d = opendir(where);
@@ -93,16 +95,29 @@ int opened_with(const struct cli *cli, struct opened *o, struct span pass)
 	return cli_exit_of(e);
 }
 
+int opened_unlock(const struct cli *cli, struct opened *o,
+		  struct passphrase *pass)
+{
+	int code, tries;
+
+	for (tries = 1;; tries++) {
+		code = pass->p ? CLI_OK
+			       : cli_exit_of(passphrase_get(cli, pass));
+		if (code == CLI_OK)
+			code = opened_with(cli, o, passphrase_span(pass));
+		if (code != CLI_WRONG_PASSPHRASE || !pass->asked ||
+		    tries == TRIES)
+			return code;
+		passphrase_release(pass);
+	}
+}
+
 int opened_repo(const struct cli *cli, struct opened *o)
 {
 	CLEANUP_PASSPHRASE struct passphrase pass = PASSPHRASE_INIT;
 	int code = o->store ? CLI_OK : opened_store(cli, o);
 
-	if (code == CLI_OK)
-		code = cli_exit_of(passphrase_get(cli, &pass));
-	if (code == CLI_OK)
-		code = opened_with(cli, o, passphrase_span(&pass));
-	return code;
+	return code == CLI_OK ? opened_unlock(cli, o, &pass) : code;
 }
 
 void opened_close(struct opened *o)

@@ -10,6 +10,7 @@
 
 #include "repo/repo.h"
 #include "tools/cli.h"
+#include "tools/passphrase.h"
 
 struct opened {
 	struct store *store;
@@ -30,6 +31,10 @@ int opened_store(const struct cli *cli, struct opened *o);
 int opened_repo(const struct cli *cli, struct opened *o);
 /* The same with a passphrase at hand; after opened_store(). */
 int opened_with(const struct cli *cli, struct opened *o, struct span pass);
+/* The same with *pass, which is asked for if it is empty; of a person at a
+ * terminal three times. */
+int opened_unlock(const struct cli *cli, struct opened *o,
+		  struct passphrase *pass);
 void opened_close(struct opened *o);
 
 /* False if it cannot be read. */

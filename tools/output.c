@@ -148,10 +148,11 @@ int output_finish(int code)
 	r = write_error;
 	pthread_mutex_unlock(&output_lock);
 	if (r < 0) {
-		/* Who closed the pipe has seen enough and is told nothing. */
+		/* Who closed the pipe has seen enough and is told nothing;
+		 * what was to be done is done all the same. */
 		if (r != -EPIPE)
 			log_fail(r, "write standard output");
-		if (code == CLI_OK)
+		if (r != -EPIPE && code == CLI_OK)
 			code = CLI_FATAL;
 	}
 	if (json && code != CLI_OK)

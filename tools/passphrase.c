@@ -59,6 +59,7 @@ void passphrase_release(struct passphrase *pass)
 	secret_free(pass->p, PASSPHRASE_ROOM);
 	pass->p = NULL;
 	pass->len = 0;
+	pass->asked = false;
 }
 
 int passphrase_trim(struct passphrase *pass)
@@ -296,6 +297,7 @@ static int get(const struct cli *cli, const struct wish *wish,
 		return log_fail(-ENOMEM, "memory for the passphrase");
 	if (src.kind == SOURCE_NONE) {
 		r = ask(wish, &pass);
+		pass.asked = true;
 	} else {
 		r = src.kind == SOURCE_FILE ? read_file(&src, &pass)
 		    : src.kind == SOURCE_FD ? read_number(cli, &src, &pass)

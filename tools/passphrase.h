@@ -33,9 +33,10 @@
 struct passphrase {
 	char *p; /* secret memory, not terminated */
 	size_t len;
+	bool asked; /* typed at a terminal: may be asked for again */
 };
 
-#define PASSPHRASE_INIT ((struct passphrase){ NULL, 0 })
+#define PASSPHRASE_INIT ((struct passphrase){ NULL, 0, false })
 #define CLEANUP_PASSPHRASE CLEANUP(passphrase_release)
 
 static inline struct span passphrase_span(const struct passphrase *pass)

@@ -69,6 +69,7 @@ static int prompt_line(int tty, const char *prompt, struct passphrase *out)
 	sigemptyset(&block);
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGHUP);
 	sigprocmask(SIG_BLOCK, &block, &before);
 	/* What was typed before the prompt was not meant for it. */
 	r = tcsetattr(tty, TCSAFLUSH, &hidden) < 0 ? -errno : put(tty, prompt);

@@ -485,8 +485,8 @@ is_old() { [ "$(date +%s)" -gt $(($(stat -c %Z s/one.txt) + 3)) ]; }
 	PASS=$T/short expect 0 tm init
 }
 
-@test "exit 130: SIGINT and SIGTERM while files are read" {
-	for sig in INT TERM; do
+@test "exit 130: SIGINT, SIGTERM and SIGHUP while files are read" {
+	for sig in INT TERM HUP; do
 		# not through in_background: bash ignores SIGINT there
 		TIDEMARK_FAULT=archive.file:2:stop perl -e \
 			'$SIG{INT} = "DEFAULT"; exec @ARGV' "$TIDEMARK" \

@@ -528,3 +528,56 @@ one_snapshot() {
 	expect 0 tm key list
 	[[ ${lines[0]} =~ ^\ +ID\ +KDF\ +Made\ +Label$ ]]
 }
+
+@test "a closed pipe does not fail what was done, a full disk does" {
+	one_snapshot
+	for verb in "backup -v --force src" "restore -v --target out latest"; do
+		# shellcheck disable=SC2086 # a verb and its arguments
+		{ tm $verb 2>err; echo $? >status; } | true
+		[ "$(<status)" -eq 0 ]
+		[ ! -s err ]
+	done
+	run bash -c '"$@" >/dev/full' - "$TIDEMARK" snapshots -r "$REPO" \
+		-p "$PASS"
+	[ "$status" -eq 1 ]
+	output_has "write standard output"
+}
+
+# typing ANSWER... -- COMMAND...: at a terminal, an answer to each prompt.
+typing() {
+	timeout 60 python3 -c '
+import os, pty, sys
+at = sys.argv.index("--")
+answers, command = sys.argv[1:at], sys.argv[at + 1:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+seen = b""
+while True:
+    try:
+        got = os.read(fd, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    sys.stdout.write(got.decode())
+    seen += got
+    if seen.endswith(b"Passphrase: "):
+        os.write(fd, (answers.pop(0) if answers else "x").encode() + b"\n")
+        seen = b""
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+' "$@"
+}
+
+@test "at a terminal a wrong passphrase is asked for again, three times" {
+	requires python3
+	one_snapshot
+	for verb in snapshots "backup src" "key list"; do
+		# shellcheck disable=SC2086 # a verb and its arguments
+		expect 0 typing wrong 'correct horse battery staple' -- \
+			"$TIDEMARK" $verb -r "$REPO"
+		[ "$(grep -c 'wrong passphrase' <<<"$output")" -eq 1 ]
+	done
+	expect 12 typing a b c d -- "$TIDEMARK" backup src -r "$REPO"
+	[ "$(grep -c 'wrong passphrase' <<<"$output")" -eq 3 ]
+}
