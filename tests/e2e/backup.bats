@@ -442,8 +442,8 @@ is_old() { [ "$(date +%s)" -gt $(($(stat -c %Z s/one.txt) + 3)) ]; }
 	expect 10 tm backup s
 	[ "$(wc -l <<<"$output")" -eq 1 ]
 	REPO=$T/s/one.txt
-	expect 1 tm backup s
-	output_has 'Not a directory'
+	expect 10 tm backup s
+	output_has 'is no directory'
 }
 
 @test "exit 1: a newer format" {
