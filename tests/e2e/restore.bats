@@ -203,7 +203,7 @@ inode_of() { stat -c %i "$1"; }
 	expect 0 restore_src "$T/none" --dry-run -v
 	[ ! -e "$T/none" ]
 	output_has "would restore 41 files"
-	output_has "restored  $T/src/d01/file1"
+	output_has "would restore $T/src/d01/file1"
 	expect 0 restore_src "$T/out"
 	echo changed >"$T/out/d01/file1"
 	echo extra >"$T/out/extra"
