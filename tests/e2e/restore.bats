@@ -209,8 +209,8 @@ inode_of() { stat -c %i "$1"; }
 	echo extra >"$T/out/extra"
 	cp -a "$T/out" "$T/before"
 	expect 0 restore_src "$T/out" --dry-run --delete -v
-	output_has "updated   $T/src/d01/file1"
-	output_has "deleted   $T/src/extra"
+	output_has "would update $T/src/d01/file1"
+	output_has "would delete $T/src/extra"
 	output_lacks "d02/file2"
 	trees_equal "$T/before" "$T/out"
 }
