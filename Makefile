@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 20
 
 # --- what pkg-config knows ------------------------------------------------
 # Goals that install the packages first, or need none, are let through.
-PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing
+PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing libbpf
 PKG_FREE := clean deps demo test bench format dist help
 ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
 $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\
@@ -76,7 +76,8 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)))
 progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
 
 TOOL_OBJS := $(call objs,tools/*.c)
-LIB_OBJS := $(call objs,lib/*/*.c)
+DAEMON_OBJS := $(call objs,daemon/*.c)
+LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o
 UNIT := $(call progs,tests/unit/test_*.c)
 CONTRACT := $(call progs,tests/contract/test_*.c)
 FUZZERS := $(call progs,tests/fuzz/fuzz_*.c)
@@ -86,7 +87,7 @@ UNIT_OBJS := $(filter-out $(UNIT:=.o),$(call objs,tests/unit/*.c))
 CONTRACT_OBJS := $(filter-out $(CONTRACT:=.o),$(call objs,tests/contract/*.c))
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay_main.o)
 
-all: $(B)/tidemark
+all: $(B)/tidemark $(B)/tidemarkd
 tests: $(FUZZERS) $(if $(filter fuzz,$(VARIANT)),,$(UNIT) $(CONTRACT) $(HELPERS))
 
 # --- how things are made --------------------------------------------------
@@ -99,11 +100,24 @@ $(B)/flags: FORCE
 $(B)/ldflags: FORCE
 	$(call stamp,$(CC) $(ALL_LDFLAGS) $(PKG_LIBS))
 $(B)/members: FORCE
-	$(call stamp,$(LIB_OBJS) $(TOOL_OBJS) $(UNIT_OBJS) $(CONTRACT_OBJS))
+	$(call stamp,$(LIB_OBJS) $(TOOL_OBJS) $(DAEMON_OBJS) $(UNIT_OBJS) $(CONTRACT_OBJS))
 
 $(B)/%.o: %.c $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(call say,CC,$@) $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# The programs for the kernel, and the object that carries them.
+BPF_CLANG ?= clang
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF,$@) $(BPF_CLANG) -O2 -g -target bpf -mcpu=v3 -Wall \
+		-Wextra -Wno-unused-parameter $(WERROR) \
+		-D__TARGET_ARCH_$(BPF_ARCH) \
+		-idirafter /usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+$(B)/lib/track/object.o: lib/track/object.S $(B)/bpf/tracepoint.bpf.o
+	$(Q)mkdir -p $(@D)
+	$(call say,AS,$@) $(CC) -c -DTRACK_OBJECT=\"$(word 2,$^)\" $< -o $@
 
 $(B)/libcore.a: $(LIB_OBJS) $(B)/members
 	$(call say,AR,$@) rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
@@ -116,6 +130,8 @@ comma := ,
 link = $(call say,LD,$@) $(CC) $(ALL_LDFLAGS) $(1) \
 	$(filter %.o,$^) $(filter %.a,$^) $(2) $(PKG_LIBS) -o $@
 
+$(B)/tidemarkd: $(DAEMON_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
+	$(call link)
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
@@ -169,7 +185,7 @@ deps:
 	$(Q)scripts/install-deps
 
 # --- lint -----------------------------------------------------------------
-SOURCES = $(sort $(foreach d,include lib tools tests,\
+SOURCES = $(sort $(foreach d,include bpf daemon lib tools tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
 SCRIPTS = .ci/run tests/all tests/fuzz/one tests/lib/helpers.bash \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
@@ -184,9 +200,10 @@ lint-files:
 lint-layers:
 	$(Q)scripts/check-layers
 lint-headers:
-	$(Q)scripts/check-headers $(filter %.h,$(SOURCES))
+	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h,\
+		$(filter %.h,$(SOURCES)))
 lint-functions:
-	$(Q)scripts/check-functions $(filter %.c,$(SOURCES))
+	$(Q)scripts/check-functions $(filter-out bpf/%,$(filter %.c,$(SOURCES)))
 lint-shell:
 	$(Q)shellcheck -x $(SCRIPTS)
 # "! grep" fails no bats test (SC2314), so its output is looked at (SC2143).
@@ -197,7 +214,7 @@ lint-cppcheck:
 		--inline-suppr --suppressions-list=scripts/cppcheck-suppressions \
 		--error-exitcode=1 --cppcheck-build-dir=build/cppcheck \
 		-D_GNU_SOURCE -D__linux__ -D__x86_64__ \
-		-Iinclude -Ilib -I. lib tools
+		-Iinclude -Ilib -I. lib tools daemon
 lint-man: man
 	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1
 format:

@@ -16,6 +16,7 @@
 #include "compress/compress.h"
 #include "tools/backup_count.h"
 #include "tools/backup_options.h"
+#include "tools/backup_track.h"
 #include "tools/commands.h"
 #include "tools/opened.h"
 #include "tools/output.h"
@@ -31,6 +32,8 @@ struct backup {
 	struct passphrase pass;
 	struct backup_inputs in;
 	struct catalog *catalog;
+	struct track *track;
+	uint8_t set[SHA256_LEN]; /* of the sources: set_id() */
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */
@@ -201,7 +204,6 @@ static bool newest_head_is(struct backup *b)
 static int open_catalog(struct backup *b)
 {
 	CLEANUP_FREE char *dir = NULL;
-	uint8_t id[SHA256_LEN];
 	int e;
 
 	if (b->in.stream_fd >= 0 || !b->o.cache_dir)
@@ -214,8 +216,8 @@ static int open_catalog(struct backup *b)
 		return e == -ENOMEM ? e : 0;
 	}
 	add_skip(b, dir);
-	set_id(b, id);
-	e = catalog_open(dir, SPAN(id, sizeof(id)), &b->catalog);
+	set_id(b, b->set);
+	e = catalog_open(dir, SPAN(b->set, sizeof(b->set)), &b->catalog);
 	if (e == -EBUSY)
 		return e;
 	if (e < 0) {
@@ -248,6 +250,38 @@ static int find_parent(struct backup *b, struct snapshot *parent)
 		snapshot_release(parent);
 	}
 	return 0;
+}
+
+/* Other programs than the tracker change what is scanned. */
+static int begin_tracking(struct backup *b, const struct archiver_options *opt)
+{
+	uint8_t consumer[SHA256_LEN];
+	uint8_t both[SHA256_LEN + sizeof(b->o.config.repo_id)];
+	struct track_options topt = {
+		.archiver = b->archiver,
+		.catalog = b->catalog,
+		.filter = b->in.filter,
+		.one_file_system = opt->one_file_system,
+		.differs = opt->reread || opt->ignore_inode,
+		.consumer = consumer,
+	};
+
+	if (!b->catalog || cli_flag(b->cli, "scan"))
+		return 0;
+	memcpy(both, b->set, SHA256_LEN);
+	memcpy(both + SHA256_LEN, b->o.config.repo_id,
+	       sizeof(b->o.config.repo_id));
+	sha256_once(SPAN(both, sizeof(both)), consumer);
+	return track_begin(&topt, &b->track);
+}
+
+/* The records are those of the newest head. */
+static void commit_catalog(struct backup *b)
+{
+	if (!b->catalog)
+		return;
+	track_commit(b->track);
+	(void)!catalog_commit(b->catalog, repo_head(b->o.repo)->hash);
 }
 
 static void fill_stats(const struct backup *b, struct snapshot_stats *s)
@@ -288,11 +322,14 @@ static void report(const struct backup *b, const struct snapshot *s,
 		    (unsigned long long)st->files_changed,
 		    (unsigned long long)st->files_unchanged,
 		    (unsigned long long)st->dirs);
-	output_note("content: %s, read %s, stored %s, by scan, in %s\n",
+	output_note("content: %s, read %s, stored %s, by %s, in %s\n",
 		    output_size(size, st->bytes),
 		    output_size(read, st->bytes_read),
 		    output_size(stored, ws.bytes_stored),
+		    track_source(b->track),
 		    output_elapsed(took, (double)st->duration_ns / 1e9));
+	if (track_why(b->track))
+		output_note("scanned: %s\n", track_why(b->track));
 	if (skipped)
 		output_note("nothing changed: no snapshot\n");
 	else if (cli_flag(b->cli, "dry-run"))
@@ -318,7 +355,9 @@ static void report(const struct backup *b, const struct snapshot *s,
 	json_u64(&line.json, "errors", st->errors);
 	json_double(&line.json, "total_duration",
 		    (double)st->duration_ns / 1e9);
-	json_str(&line.json, "change_source", "scan");
+	json_str(&line.json, "change_source", track_source(b->track));
+	if (track_why(b->track))
+		json_str(&line.json, "scan_reason", track_why(b->track));
 	json_u64(&line.json, "head", h->counter);
 	if (!skipped && !cli_flag(b->cli, "dry-run"))
 		json_str(&line.json, "snapshot_id", id);
@@ -353,20 +392,18 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	if (have && cli_flag(b->cli, "skip-if-unchanged") &&
 	    !memcmp(parent.tree, tree, CHUNK_ID_LEN)) {
 		/* the parent's tree is this one: the records hold for it */
-		if (b->catalog && !cli_flag(b->cli, "dry-run"))
-			(void)!catalog_commit(b->catalog,
-					      repo_head(b->o.repo)->hash);
+		if (!cli_flag(b->cli, "dry-run"))
+			commit_catalog(b);
 		report(b, &s, true);
 	} else if (cli_flag(b->cli, "dry-run")) {
 		report(b, &s, false);
 	} else {
 		e = get_writer(b) ? writer_commit(b->writer, &s, lost)
 				  : -ECANCELED;
-		if (e == 0 && !*lost && b->catalog)
-			(void)!catalog_commit(b->catalog,
-					      repo_head(b->o.repo)->hash);
-		if (e == 0 && !*lost)
+		if (e == 0 && !*lost) {
+			commit_catalog(b);
 			report(b, &s, false);
+		}
 	}
 	snapshot_release(&parent);
 	return e;
@@ -387,6 +424,9 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	if (e < 0)
 		return e;
 	e = open_catalog(b);
+	if (e < 0)
+		return e;
+	e = begin_tracking(b, opt);
 	if (e < 0)
 		return e;
 	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
@@ -412,6 +452,7 @@ static void drop_run(struct backup *b)
 	b->archiver = NULL;
 	writer_free(b->writer);
 	b->writer = NULL;
+	track_end(TAKE_PTR(b->track));
 	catalog_close(b->catalog);
 	b->catalog = NULL;
 }

@@ -181,6 +181,9 @@ static const struct cli_opt backup_opts[] = {
 	    .aka = "ignore-catalog no-cache rescan",
 	    .detail = "Without this, a file whose ctime, mtime, size and inode "
 		      "are those of the last backup is not opened."),
+	FLAG("scan", 0, "look at every file, whatever a tracker says", G,
+	    .detail = "Without this, tidemarkd is asked what changed, if it "
+		      "runs and tracks the file systems of the sources."),
 	FLAG("ignore-inode", 0, "an inode number that differs is no change", G,
 	    .detail = "For file systems that number their files anew at each "
 		      "mount."),

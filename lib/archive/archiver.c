@@ -53,12 +53,33 @@ char *archiver_path(const struct dir_job *dir, struct span name)
 	return path;
 }
 
+/* A tracker has no reason to name again what could not be read. */
+static void note_again(struct archiver *a, struct catalog_key key)
+{
+	void *p;
+
+	pthread_mutex_lock(&a->lock);
+	p = a->n_again > ARCHIVER_AGAIN_MAX
+		    ? NULL
+		    : realloc(a->again, (a->n_again + 1) * sizeof(*a->again));
+	if (p) {
+		a->again = p;
+		a->again[a->n_again++] = key;
+	} else {
+		a->n_again = ARCHIVER_AGAIN_MAX + 1;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
 void archiver_error(struct archiver *a, struct dir_job *dir, struct span name,
 		    int err, const char *during)
 {
 	CLEANUP_FREE char *path = archiver_path(dir, name);
 
 	COUNT(a, errors, 1);
+	note_again(a, dir->key);
+	if (!name.len && dir->parent)
+		note_again(a, dir->parent->key);
 	a->opt.on_error(a->opt.arg, path ? path : "?", err, during);
 }
 
@@ -476,6 +497,7 @@ void archiver_free(struct archiver *a)
 	free(a->paths);
 	places_free(a->root.children);
 	links_free(a->links);
+	free(a->again);
 	free(a->file_systems);
 	prf64_free(a->prf);
 	secret_wipe(&a->cdc, sizeof(a->cdc));
@@ -504,6 +526,24 @@ bool archive_skip_of(const char *path, struct archive_skip *out)
 		return false;
 	*out = (struct archive_skip){ attr_dev(&st), st.stx_ino };
 	return true;
+}
+
+const struct catalog_key *archiver_again(const struct archiver *a, size_t *n)
+{
+	*n = a->n_again;
+	return a->again;
+}
+
+void archiver_use_source(struct archiver *a, const struct change_source *source)
+{
+	a->opt.source = source;
+}
+
+uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev)
+{
+	bool pseudo;
+
+	return archiver_fsid(a, dev, fd, false, &pseudo);
 }
 
 void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,

@@ -81,6 +81,10 @@ struct archiver_options {
 	void *arg;
 };
 
+/* More directories than this with errors: not listed, ARCHIVER_AGAIN_MAX + 1
+ * stands for them. */
+#define ARCHIVER_AGAIN_MAX 2048
+
 struct archiver;
 
 MUST_CHECK int archiver_new(const struct archiver_options *opt,
@@ -95,6 +99,15 @@ void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
 MUST_CHECK int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN]);
 void archiver_progress(struct archiver *a, struct archive_progress *out);
 void archiver_free(struct archiver *a);
+/* After archiver_run(): directories in which something went wrong, to be
+ * looked at again whatever a tracker says. Valid as long as a. */
+const struct catalog_key *archiver_again(const struct archiver *a, size_t *n);
+/* Before archiver_run(): what to look at; instead of opt.source. */
+void archiver_use_source(struct archiver *a,
+			 const struct change_source *source);
+/* The number that catalog keys have for the file system of an open file; dev
+ * as attr_dev() gives it. Before archiver_run(). */
+uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev);
 /* The sources as absolute paths, sorted; valid as long as a. */
 char **archiver_paths(const struct archiver *a, uint32_t *n);
 

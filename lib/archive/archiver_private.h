@@ -14,6 +14,7 @@
 
 #include "archive/archiver.h"
 #include "archive/attr.h"
+#include "archive/record.h"
 #include "base/arena.h"
 #include "base/pool.h"
 #include "chunk/chunk.h"
@@ -47,8 +48,10 @@ struct entry {
 	uint32_t uid, gid;
 	uint8_t type; /* 0: none that is kept, or not yet known */
 	uint8_t state;
-	bool vanished;		    /* see relist.c */
-	uint64_t ino;		    /* as listed; 0 in a place */
+	bool vanished; /* see relist.c */
+	bool tracked;  /* the change source knows its inode */
+	uint64_t ino; /* as listed or recorded, then as stat says; 0 in a place */
+	uint64_t fsid;		    /* once it is stated */
 	struct file_handle *handle; /* of a directory; may be NULL */
 	struct entry *next;	    /* of those that vanished */
 	struct node *node;	    /* pending: in the directory's arena */
@@ -76,6 +79,9 @@ struct dir_job {
 	struct catalog_key key;
 	struct span record; /* of the catalog */
 	bool record_live;   /* its tree is in the repository */
+	enum change change; /* what the source says of it */
+	struct node_time birth;
+	struct totals below; /* atomic */
 	pthread_mutex_t lock;
 	struct arena arena;	/* guarded by lock once there are children */
 	struct entry **entries; /* sorted by name */
@@ -119,11 +125,20 @@ struct archiver {
 	struct archive_progress progress; /* atomic counters */
 	int error;			  /* atomic: of the repository */
 	uint8_t tree[CHUNK_ID_LEN];
-	unsigned int sources_read; /* atomic */
+	struct catalog_key *again; /* guarded by lock */
+	size_t n_again;		   /* guarded by lock; see archiver_again() */
 };
 
 #define COUNT(a, field, n)                                                     \
 	__atomic_fetch_add(&(a)->progress.field, (n), __ATOMIC_RELAXED)
+
+/* Of the whole run, and of the directory it lies in. */
+#define COUNT_IN(dir, field, n)                                                \
+	do {                                                                   \
+		COUNT((dir)->a, field, n);                                     \
+		__atomic_fetch_add(&(dir)->below.field, (n),                   \
+				   __ATOMIC_RELAXED);                          \
+	} while (0)
 
 static inline bool archiver_halted(const struct archiver *a)
 {
@@ -172,6 +187,37 @@ void dir_read(struct walker *w, struct dir_job *dir);
 struct dir_job *dir_job_new(struct archiver *a);
 /* Memory that lives as long as dir; p may be NULL. NULL without memory. */
 void *dir_copy(struct dir_job *dir, const void *p, size_t n);
+
+/* look.c */
+/* Is what the source says of a directory worth anything here, and what is it?
+ * With dir's record and birth. */
+enum change look_ask(struct walker *w, const struct dir_job *dir);
+/* The whole directory is as recorded: it is not even listed. */
+void look_take_whole(struct walker *w, struct dir_job *dir);
+/* The source vouches for the recorded entry, and the name still stands for
+ * the same inode: it can stand, unseen. Counts what it stands for. */
+bool look_may_skip(struct walker *w, struct dir_job *dir,
+		   const struct entry *entry, const struct node *old);
+/* What changed of n, if the source knows. */
+const struct dirty_inode *look_inode(const struct archiver *a,
+				     const struct entry *entry,
+				     const struct node *n,
+				     const struct dirty **set);
+/* Flags of a record that is not to be believed. A tracker needs no times: what
+ * was written after it was read is marked. */
+static inline unsigned int look_doubts(const struct entry *entry)
+{
+	return entry->tracked ? NODE_PARTIAL : NODE_PARTIAL | NODE_RACY;
+}
+/* Replace dir's record, and note in the catalog's index which inodes it has
+ * entries for. */
+void look_put_record(struct catalog *c, const struct dir_job *dir,
+		     const uint8_t id[CHUNK_ID_LEN], struct span parts);
+/* child is complete: the directory it lies in has all that is below it. */
+void look_add_below(struct dir_job *to, const struct totals *child);
+/* Wait until no change is under way whose mark came before it: all such hold
+ * the inode's lock (docs/change-tracking.md). */
+void look_wait(int fd, bool is_dir);
 
 /* relist.c */
 /* It was listed and is not there any more. */
@@ -223,8 +269,9 @@ int links_put(struct archiver *a, const struct node *n);
 void links_free(struct link_table *t);
 
 /* large.c */
+/* old: what the record says of it, or NULL. */
 void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
-		const struct node *n, bool had_old);
+		const struct node *n, bool had_old, const struct node *old);
 MUST_CHECK int large_stream(struct walker *w, int fd, struct node *n,
 			    uint64_t *bytes);
 

@@ -67,6 +67,13 @@ static bool time_is(struct node_time a, struct node_time b)
 	return a.sec == b.sec && a.nsec == b.nsec;
 }
 
+bool attr_is_same_file(const struct node *old, const struct node *now)
+{
+	return old->type == now->type && old->ino == now->ino &&
+	       old->fsid == now->fsid && time_is(old->btime, now->btime) &&
+	       (now->btime.sec || now->btime.nsec);
+}
+
 bool attr_content_is_same(const struct node *old, const struct node *now)
 {
 	return old->type == now->type && old->ino == now->ino &&

@@ -31,6 +31,8 @@ static inline uint64_t attr_dev(const struct statx *st)
 void attr_from_statx(const struct statx *st, struct node *n);
 /* Same inode, same times, same everything that stat shows? */
 bool attr_is_same(const struct node *old, const struct node *now);
+/* The same inode, and not one that was made after it was deleted? */
+bool attr_is_same_file(const struct node *old, const struct node *now);
 /* The content cannot have changed, if nothing but what ctime alone tells
  * says otherwise: same inode, birth, size and mtime. */
 bool attr_content_is_same(const struct node *old, const struct node *now);

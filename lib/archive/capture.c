@@ -204,16 +204,20 @@ static void tell_file(struct walker *w, struct dir_job *dir,
 
 /* Only what ctime alone tells differs, and something visible explains why
  * it moved: mode, owner, number of names, xattrs or flags. */
-static bool only_meta(struct walker *w, const struct node *old,
-		      const struct node *n, bool live)
+static bool only_meta(struct walker *w, const struct entry *entry,
+		      const struct node *old, const struct node *n, bool live)
 {
+	const struct dirty_inode *in;
+	const struct dirty *set;
 	bool explained;
 
 	if (!old || old->type != NODE_FILE || !live ||
-	    (old->flags & (NODE_RACY | NODE_PARTIAL)) ||
-	    !attr_content_is_same(old, n))
+	    (old->flags & look_doubts(entry)) || !attr_content_is_same(old, n))
 		return false;
 	if (w->a->opt.strict_ctime)
+		return false;
+	in = look_inode(w->a, entry, n, &set);
+	if (in && in->flags & (DIRTY_DATA | DIRTY_WHOLE))
 		return false;
 	explained = old->mode != n->mode || old->uid != n->uid ||
 		    old->gid != n->gid ||
@@ -248,7 +252,7 @@ void capture_small_file(struct walker *w, struct dir_job *dir,
 	int e = n->size > SMALL_MAX ? -EFBIG : capture_small(w, fd, n);
 
 	if (e == -EFBIG)
-		large_push(w, dir, entry, n, had_old);
+		large_push(w, dir, entry, n, had_old, NULL);
 	else
 		capture_done(w, dir, entry, n, had_old, e);
 }
@@ -271,7 +275,7 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 	relist_if_replaced(dir, entry, n->ino);
 	if (e < 0) {
 		capture_done(w, dir, entry, n, old != NULL, e);
-	} else if (only_meta(w, old, n, dir->record_live)) {
+	} else if (only_meta(w, entry, old, n, dir->record_live)) {
 		n->content = old->content;
 		if (capture_is_racy(w->a, n))
 			n->flags |= NODE_RACY;
@@ -283,8 +287,8 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 	} else if ((n->flags & NODE_HARDLINK) && links_get(w->a, dir, n) == 1) {
 		tell_file(w, dir, entry, n, old != NULL);
 		entry_set(w, dir, entry, n);
-	} else if (is_sparse(&st)) {
-		large_push(w, dir, entry, n, old != NULL);
+	} else if (is_sparse(&st) || n->size > SMALL_MAX) {
+		large_push(w, dir, entry, n, old != NULL, old);
 	} else {
 		capture_small_file(w, dir, entry, n, old != NULL, fd);
 	}
@@ -305,6 +309,8 @@ static void capture_file(struct walker *w, struct dir_job *dir,
 		capture_done(w, dir, entry, n, old != NULL, e);
 		return;
 	}
+	if (entry->tracked)
+		look_wait(fd, false);
 	if (n->size > BATCH_FILE_MAX || is_sparse(st) ||
 	    (n->flags & NODE_HARDLINK) ||
 	    (old && attr_content_is_same(old, n)) || !batch_of(w))

@@ -11,4 +11,22 @@ static enum change look(void *arg, struct catalog_key key)
 	return CHANGE_LOOK;
 }
 
-const struct change_source change_scan = { .name = "scan", .dir = look };
+static bool any_entry(void *arg, struct catalog_key key)
+{
+	(void)arg;
+	(void)key;
+	return true;
+}
+
+static const struct dirty_inode *no_inode(void *arg, struct catalog_key key,
+					  const struct dirty **set)
+{
+	(void)arg;
+	(void)key;
+	*set = NULL;
+	return NULL;
+}
+
+const struct change_source change_scan = {
+	.name = "scan", .dir = look, .entry = any_entry, .inode = no_inode
+};

@@ -51,6 +51,7 @@ struct filter {
 	bool has_fold;
 	struct dirtags tags;
 	uint64_t max_size;
+	struct buf said; /* all that was added, as it was written */
 };
 
 int filter_new(struct filter **out)
@@ -63,6 +64,7 @@ int filter_new(struct filter **out)
 	memset(f->folded, 0xff, sizeof(f->folded));
 	f->any = NONE;
 	f->max_size = UINT64_MAX;
+	f->said = BUF_INIT(FILTER_SAID_MAX);
 	*out = f;
 	return 0;
 }
@@ -87,6 +89,7 @@ void filter_free(struct filter *f)
 		pattern_release(&f->patterns[i]);
 	free(f->patterns);
 	dirtags_release(&f->tags);
+	buf_release(&f->said);
 	free(f);
 }
 
@@ -228,14 +231,26 @@ static int add(struct filter *f, const char *text, unsigned int flags,
 	return 0;
 }
 
+/* For filter_digest(). */
+static int say(struct filter *f, uint8_t kind, const char *text)
+{
+	int e = buf_u8(&f->said, kind);
+
+	return e < 0 ? e : buf_append(&f->said, text, strlen(text) + 1);
+}
+
 int filter_add(struct filter *f, const char *pattern, unsigned int flags)
 {
-	return add(f, pattern, flags, false);
+	int e = say(f, flags & FILTER_FOLD ? 'f' : 'p', pattern);
+
+	return e < 0 ? e : add(f, pattern, flags, false);
 }
 
 int filter_add_path(struct filter *f, const char *path)
 {
-	return add(f, path, 0, true);
+	int e = say(f, 'a', path);
+
+	return e < 0 ? e : add(f, path, 0, true);
 }
 
 /* A component of a path on the way from its end to its beginning. */
@@ -475,13 +490,22 @@ bool filter_is_too_large(const struct filter *f, uint64_t size)
 
 int filter_add_tag(struct filter *f, const char *spec)
 {
-	return dirtags_add(&f->tags, spec);
+	int e = say(f, 't', spec);
+
+	return e < 0 ? e : dirtags_add(&f->tags, spec);
 }
 
 int filter_add_cachedir_tag(struct filter *f)
 {
-	return dirtags_add(&f->tags, "CACHEDIR.TAG:Signature: "
-				     "8a477f597d28d172789f06886806bc55");
+	return filter_add_tag(f, "CACHEDIR.TAG:Signature: "
+				 "8a477f597d28d172789f06886806bc55");
+}
+
+int filter_describe(const struct filter *f, struct buf *out)
+{
+	int e = f ? buf_le64(out, f->max_size) : 0;
+
+	return e < 0 || !f ? e : buf_append(out, f->said.p, f->said.len);
 }
 
 void filter_dir_read_tags(struct filter_dir *d, const struct filter *f,

@@ -32,9 +32,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/macros.h"
+#include "base/buf.h"
 
 #define FILTER_PATTERN_MAX 65536
+#define FILTER_SAID_MAX ((size_t)64 << 20) /* of all patterns together */
 
 enum {
 	FILTER_FOLD = 1, /* case does not count */
@@ -79,6 +80,10 @@ void filter_set_max_size(struct filter *f, uint64_t bytes);
 
 /* "100", "64k", "10M", "2GiB", "1t": powers of 1024. -EINVAL, not logged. */
 MUST_CHECK int filter_parse_size(const char *text, uint64_t *out);
+
+/* Append what was added: filters that do the same on the same trees describe
+ * themselves alike. f may be NULL. */
+MUST_CHECK int filter_describe(const struct filter *f, struct buf *out);
 
 /* No pattern, no tag and no size; NULL is such a filter. */
 bool filter_is_empty(const struct filter *f);

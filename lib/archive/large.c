@@ -12,8 +12,7 @@
 #include <poll.h>
 #include <sys/uio.h>
 
-#include "archive/archiver_private.h"
-#include "archive/resume.h"
+#include "archive/large_private.h"
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -25,36 +24,9 @@
 #define RWF_DONTCACHE 0x80 /* Linux 6.14: leave the page cache as it was */
 #endif
 
-struct large_job;
-
-struct segment {
-	struct pool_job job;
-	struct large_job *file;
-	uint64_t from, to; /* file offsets */
-	struct piece *pieces;
-	size_t n_pieces, cap_pieces;
-	bool noted; /* for a run after this one, in resume */
-	struct resume resume;
-};
-
-struct large_job {
-	struct pool_job job;
-	struct dir_job *dir;
-	struct entry *entry;
-	struct node node; /* its xattrs lie in the directory's arena */
-	struct statx before;
-	bool had_old;
-	int fd;
-	int tries;
-	struct segment *segments;
-	size_t n_segments, cap_segments;
-	unsigned int pending; /* atomic */
-	int error;	      /* atomic: of the source */
-};
-
 /* --- cutting --- */
 
-static struct piece *piece_add(struct segment *s)
+struct piece *segment_piece(struct segment *s)
 {
 	if (s->n_pieces == s->cap_pieces) {
 		size_t cap = s->cap_pieces ? 2 * s->cap_pieces : 64;
@@ -69,13 +41,13 @@ static struct piece *piece_add(struct segment *s)
 	return &s->pieces[s->n_pieces++];
 }
 
-static int add_hole(struct segment *s, uint64_t len)
+int segment_hole(struct segment *s, uint64_t len)
 {
 	struct piece *p;
 
 	if (len == 0)
 		return 0;
-	p = piece_add(s);
+	p = segment_piece(s);
 	if (!p)
 		return -ENOMEM;
 	p->hole = true;
@@ -86,7 +58,7 @@ static int add_hole(struct segment *s, uint64_t len)
 static int add_chunk(struct walker *w, struct segment *s, struct span data)
 {
 	struct lane *lane = walker_lane(w);
-	struct piece *p = piece_add(s);
+	struct piece *p = segment_piece(s);
 
 	if (!lane)
 		return -ECANCELED;
@@ -103,7 +75,7 @@ static int add_chunk(struct walker *w, struct segment *s, struct span data)
 
 /* Read without leaving a large file in the page cache of a busy server, if
  * the kernel can. */
-static ssize_t read_some(int fd, void *p, size_t len, uint64_t off)
+ssize_t large_read(int fd, void *p, size_t len, uint64_t off)
 {
 	static int dontcache = RWF_DONTCACHE;
 	int flags = __atomic_load_n(&dontcache, __ATOMIC_RELAXED);
@@ -124,7 +96,7 @@ static int fill(struct walker *w, int fd, uint64_t *off, uint64_t *left)
 		size_t want =
 			(size_t)MIN((uint64_t)(WINDOW - w->window.len), *left);
 		ssize_t n =
-			read_some(fd, w->window.p + w->window.len, want, *off);
+			large_read(fd, w->window.p + w->window.len, want, *off);
 
 		if (n == -EINTR)
 			continue;
@@ -142,10 +114,9 @@ static int fill(struct walker *w, int fd, uint64_t *off, uint64_t *left)
 	return 0;
 }
 
-/* Chunk the data range [off, end). */
-static int cut_range(struct walker *w, struct segment *s, int fd, uint64_t off,
-		     uint64_t end)
+int segment_cut(struct walker *w, struct segment *s, uint64_t off, uint64_t end)
 {
+	int fd = s->file->fd;
 	struct chunk_state state = { 0 };
 	uint64_t left = end - off;
 	size_t at = 0;
@@ -202,15 +173,15 @@ static int walk_segment(struct walker *w, struct segment *s)
 		else if (data < 0) /* no holes here */
 			data = (off_t)at;
 		if ((uint64_t)data >= s->to)
-			return add_hole(s, s->to - at);
-		e = add_hole(s, (uint64_t)data - at);
+			return segment_hole(s, s->to - at);
+		e = segment_hole(s, (uint64_t)data - at);
 		hole = lseek(fd, data, SEEK_HOLE);
 		if (hole < 0 || (uint64_t)hole > s->to)
 			hole = (off_t)s->to;
 		if (e == 0 && hole <= data)
 			e = -ESTALE;
 		if (e == 0)
-			e = cut_range(w, s, fd, (uint64_t)data, (uint64_t)hole);
+			e = segment_cut(w, s, (uint64_t)data, (uint64_t)hole);
 		at = (uint64_t)hole;
 	}
 	return e;
@@ -290,6 +261,7 @@ static void large_free(struct large_job *f)
 {
 	clear_segments(f);
 	free(f->segments);
+	free(f->extents);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f);
@@ -308,9 +280,10 @@ static int build_content(struct walker *w, const struct segment *segments,
 	for (i = 0; e == 0 && i < n; i++) {
 		for (k = 0; e == 0 && k < segments[i].n_pieces; k++) {
 			const struct piece *p = &segments[i].pieces[k];
-			struct extent x = { p->hole ? EXTENT_HOLE
-						    : EXTENT_CHUNK,
-					    p->len, p->id, 0 };
+			struct extent x = { p->hole   ? EXTENT_HOLE
+					    : p->part ? EXTENT_PART
+						      : EXTENT_CHUNK,
+					    p->len, p->id, p->offset };
 
 			e = content_builder_add(&b, &x);
 		}
@@ -377,7 +350,7 @@ static int settle(struct large_job *f)
 		struct segment *s = &f->segments[i];
 
 		if (i + 1 < n)
-			e = add_hole(s, s->to - s->from - length_of(s));
+			e = segment_hole(s, s->to - s->from - length_of(s));
 		f->node.size += length_of(s);
 	}
 	f->node.flags |= NODE_PARTIAL;
@@ -413,7 +386,7 @@ static int take_piece(void *arg, const struct piece *p, bool stored)
 	if (!stored)
 		return p->len > CDC_MAX ? -EUCLEAN
 					: read_piece(t->w, t->s, p->len);
-	own = piece_add(t->s);
+	own = segment_piece(t->s);
 	if (!own)
 		return archiver_fail(t->w->a, -ENOMEM);
 	*own = *p;
@@ -454,10 +427,14 @@ static void segment_run(struct pool_job *job, unsigned int worker)
 		e = -ECANCELED;
 	else if (buf_reserve(&w->window, WINDOW) < 0)
 		e = archiver_fail(a, -ENOMEM);
-	if (e == 0)
-		e = resume_segment(w, s);
-	if (e == 0)
-		e = walk_segment(w, s);
+	if (e == 0 && f->extents) {
+		e = patch_segment(w, s);
+	} else {
+		if (e == 0)
+			e = resume_segment(w, s);
+		if (e == 0)
+			e = walk_segment(w, s);
+	}
 	/* a file of one segment is soon in its directory's record */
 	if (e == 0 && s->noted && f->n_segments > 1)
 		resume_note(a, &s->resume, 0, s->pieces, s->n_pieces, true);
@@ -466,6 +443,13 @@ static void segment_run(struct pool_job *job, unsigned int worker)
 	if (__atomic_sub_fetch(&f->pending, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	e = __atomic_load_n(&f->error, __ATOMIC_RELAXED);
+	if (e == -EUCLEAN && f->extents) {
+		free(TAKE_PTR(f->extents));
+		f->error = 0;
+		clear_segments(f);
+		pool_push(a->pool, &f->job);
+		return;
+	}
 	if (archiver_halted(a)) {
 		large_done(w, f, -ECANCELED);
 	} else if (e < 0 && e != -ESTALE) {
@@ -512,6 +496,25 @@ static int begin(struct walker *w, struct large_job *f)
 	return f->node.xattrs.p ? 0 : -ENOMEM;
 }
 
+/* Which parts the tracker has seen change, if that is less than all. */
+static int plan_patch(struct archiver *a, struct large_job *f)
+{
+	uint64_t size = f->before.stx_size;
+	const struct dirty_inode *in;
+	const struct dirty *set;
+	int e;
+
+	in = look_inode(a, f->entry, &f->node, &set);
+	if (!set || size == 0 || (in && in->flags & DIRTY_WHOLE))
+		return 0;
+	if (in)
+		e = dirty_extents(set, in, f->old_size, size, &f->extents,
+				  &f->n_extents);
+	else
+		e = dirty_tail(f->old_size, size, &f->extents, &f->n_extents);
+	return e < 0 ? archiver_fail(a, e) : 0;
+}
+
 static void large_run(struct pool_job *job, unsigned int worker)
 {
 	struct large_job *f = (struct large_job *)job;
@@ -521,7 +524,12 @@ static void large_run(struct pool_job *job, unsigned int worker)
 	int e = archiver_halted(a) ? -ECANCELED : begin(w, f);
 
 	if (e == 0)
-		e = plan(f);
+		e = f->old_content.p && !f->extents && f->tries == 0
+			    ? plan_patch(a, f)
+			    : 0;
+	if (e == 0)
+		e = f->extents ? segment_add(f, 0, f->before.stx_size)
+			       : plan(f);
 	if (e < 0 || f->n_segments == 0) {
 		large_done(w, f, e);
 		return;
@@ -534,7 +542,7 @@ static void large_run(struct pool_job *job, unsigned int worker)
 }
 
 void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
-		const struct node *n, bool had_old)
+		const struct node *n, bool had_old, const struct node *old)
 {
 	struct large_job *f = calloc(1, sizeof(*f));
 
@@ -547,6 +555,12 @@ void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
 	f->entry = entry;
 	f->node = *n;
 	f->had_old = had_old;
+	if (old && entry->tracked && dir->record_live &&
+	    old->type == NODE_FILE && attr_is_same_file(old, n) &&
+	    !(old->flags & NODE_PARTIAL)) {
+		f->old_content = old->content;
+		f->old_size = old->size;
+	}
 	f->fd = -1;
 	entry->state = ENTRY_PENDING;
 	__atomic_fetch_add(&dir->pending, 1, __ATOMIC_RELAXED);

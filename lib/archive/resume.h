@@ -20,6 +20,9 @@
 struct piece { /* an extent of a segment */
 	uint64_t len;
 	bool hole;
+	bool part;     /* of the chunk, from offset; never in a resume record */
+	bool gathered; /* its chunk is not complete yet (patch.c) */
+	uint32_t offset;
 	uint8_t id[CHUNK_ID_LEN];
 };
 

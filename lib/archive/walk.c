@@ -118,10 +118,9 @@ static int dir_open(const struct dir_job *dir)
 /* --- listing --- */
 
 /* Children and large files point at entries: they stay where they are. */
-static struct entry *entry_add(struct dir_job *dir, const char *name)
+static struct entry *entry_add(struct dir_job *dir, struct span name)
 {
 	struct entry *e;
-	size_t len = strlen(name);
 
 	if (dir->n_entries == dir->cap_entries) {
 		size_t cap = dir->cap_entries ? 2 * dir->cap_entries : 32;
@@ -132,13 +131,13 @@ static struct entry *entry_add(struct dir_job *dir, const char *name)
 		dir->entries = p;
 		dir->cap_entries = cap;
 	}
-	e = dir_copy(dir, NULL, sizeof(*e) + len + 1);
+	e = dir_copy(dir, NULL, sizeof(*e) + name.len + 1);
 	if (!e)
 		return NULL;
-	memset(e, 0, sizeof(*e));
+	memset(e, 0, sizeof(*e) + name.len + 1);
 	/* with its NUL: names are passed to system calls */
-	memcpy(e + 1, name, len + 1);
-	e->name = SPAN(e + 1, len);
+	memcpy(e + 1, name.p, name.len);
+	e->name = SPAN(e + 1, name.len);
 	e->state = ENTRY_GONE;
 	dir->entries[dir->n_entries++] = e;
 	return e;
@@ -200,7 +199,7 @@ static int list_dir(struct walker *w, struct dir_job *dir)
 			    filter_match(w->a->opt.filter, &dir->filter,
 					 d->name, strlen(d->name)))
 				continue;
-			entry = entry_add(dir, d->name);
+			entry = entry_add(dir, SPAN(d->name, strlen(d->name)));
 			if (!entry)
 				return -ENOMEM;
 			entry->ino = d->ino;
@@ -215,59 +214,47 @@ static int list_places(struct dir_job *dir)
 	const struct place *p;
 
 	for (p = dir->place->children; p; p = p->next)
-		if (!entry_add(dir, p->name))
+		if (!entry_add(dir, SPAN(p->name, strlen(p->name))))
 			return -ENOMEM;
 	return 0;
 }
 
-/* --- the record --- */
-
-/* Walks a record's entries in step with the sorted listing. */
-struct record_iter {
-	struct reader parts;
-	struct tree_part part;
-	bool in_part, has, damaged;
-	struct node node;
-	struct span raw;
-};
-
-static void record_next(struct record_iter *it)
+/* The names are as recorded. */
+static int list_record(struct dir_job *dir)
 {
-	it->has = false;
-	while (!it->damaged) {
-		int e;
+	struct record_iter it;
 
-		if (!it->in_part) {
-			uint32_t len;
-			struct span s;
+	for (record_open(&it, dir->record); it.has; record_next(&it)) {
+		struct entry *entry = entry_add(dir, it.node.name);
 
-			if (reader_left(&it->parts) == 0)
-				return;
-			len = rd_le32(&it->parts);
-			s = rd_take(&it->parts, len);
-			if (it->parts.bad || tree_part_open(s, &it->part) < 0) {
-				it->damaged = true;
-				return;
-			}
-			it->in_part = true;
-		}
-		e = tree_next(&it->part, &it->node, &it->raw);
-		if (e == 1) {
-			it->has = true;
-			return;
-		}
-		it->in_part = false;
-		it->damaged = e < 0;
+		if (!entry)
+			return -ENOMEM;
+		entry->ino = it.node.flags & NODE_OTHER_FS ? 0 : it.node.ino;
+		entry->type = it.node.type == NODE_DIR ? NODE_DIR : 0;
 	}
+	return it.damaged ? -EUCLEAN : 0;
 }
 
-static void record_open(struct record_iter *it, struct span record)
+static int list(struct walker *w, struct dir_job *dir)
 {
-	memset(it, 0, sizeof(*it));
-	it->parts = reader_of(SPAN(record.p, record.len));
-	rd_take(&it->parts, record.len ? 32 : 0);
-	record_next(it);
+	int e;
+
+	if (dir->place)
+		return list_places(dir);
+	/* a tag may say something else by now */
+	if (dir->change == CHANGE_ENTRIES && filter_has_tags(w->a->opt.filter))
+		dir->change = CHANGE_LIST;
+	if (dir->change != CHANGE_ENTRIES || dir->n_entries > 0)
+		return list_dir(w, dir);
+	e = list_record(dir);
+	if (e != -EUCLEAN)
+		return e;
+	dir->change = CHANGE_LOOK;
+	dir->n_entries = 0;
+	return list_dir(w, dir);
 }
+
+/* --- the record --- */
 
 /* Advance to name. True if the record has it. */
 static bool record_seek(struct record_iter *it, struct dir_job *dir,
@@ -419,17 +406,23 @@ static void set_mount_point(struct walker *w, struct dir_job *dir,
 		archiver_fail(w->a, e);
 		return;
 	}
-	COUNT(w->a, dirs, 1);
+	COUNT_IN(dir, dirs, 1);
 	entry_set(w, dir, entry, n);
 }
 
 /* May old stand for the entry as it is now? */
 static bool may_keep(const struct walker *w, const struct dir_job *dir,
-		     const struct node *old, const struct node *now)
+		     const struct entry *entry, const struct node *old,
+		     const struct node *now)
 {
+	const struct dirty_inode *in;
+	const struct dirty *set;
 	struct node eased = *now;
 
-	if (old->flags & (NODE_RACY | NODE_PARTIAL))
+	if (old->flags & look_doubts(entry))
+		return false;
+	in = look_inode(w->a, entry, now, &set);
+	if (in && in->flags & (DIRTY_DATA | DIRTY_WHOLE))
 		return false;
 	if (w->a->opt.ignore_inode) {
 		eased.ino = old->ino;
@@ -455,13 +448,13 @@ static bool content_is_stored(struct archiver *a, struct span content)
 	return e == 0;
 }
 
-static void count_file(struct archiver *a, const struct node *n)
+static void count_file(struct dir_job *dir, const struct node *n)
 {
 	if (n->type == NODE_FILE) {
-		COUNT(a, files, 1);
-		COUNT(a, bytes, n->size);
+		COUNT_IN(dir, files, 1);
+		COUNT_IN(dir, bytes, n->size);
 	} else {
-		COUNT(a, others, 1);
+		COUNT_IN(dir, others, 1);
 	}
 }
 
@@ -476,6 +469,8 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 	n.name = entry->name;
 	n.fsid = dir->key.fsid;
 	entry->type = n.type;
+	entry->ino = n.ino;
+	entry->fsid = n.fsid;
 	if (n.type == 0)
 		return;
 	if (is_skipped(w->a, dev, n.ino)) {
@@ -488,6 +483,7 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 		set_mount_point(w, dir, entry, &n);
 		return;
 	}
+	entry->fsid = n.fsid;
 	if (n.type == NODE_DIR) {
 		push_dir(w, dir, entry, &n, old, old_raw, place, dev);
 		return;
@@ -495,11 +491,11 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 	if (n.type == NODE_FILE &&
 	    filter_is_too_large(w->a->opt.filter, n.size))
 		return;
-	count_file(w->a, &n);
-	if (old && may_keep(w, dir, old, &n)) {
+	count_file(dir, &n);
+	if (old && may_keep(w, dir, entry, old, &n)) {
 		entry_keep(entry, old, old_raw);
 	} else if (old && n.type == NODE_FILE && !dir->record_live &&
-		   attr_is_same(old, &n) &&
+		   !entry->tracked && attr_is_same(old, &n) &&
 		   !(old->flags & (NODE_RACY | NODE_PARTIAL)) &&
 		   content_is_stored(w->a, old->content)) {
 		entry_keep(entry, old, old_raw);
@@ -535,9 +531,16 @@ static void stat_entries(struct walker *w, struct dir_job *dir, size_t from)
 		struct entry *entry = dir->entries[i];
 		bool has = record_seek(&it, dir, entry->name);
 		struct statx st;
-		int e = capture_statx(dir->fd, (const char *)entry->name.p,
-				      &st);
+		int e;
 
+		entry->tracked = dir->change != CHANGE_LOOK;
+		if (has && look_may_skip(w, dir, entry, &it.node)) {
+			entry_keep(entry, &it.node, it.raw);
+			dir->n_old++;
+			record_next(&it);
+			continue;
+		}
+		e = capture_statx(dir->fd, (const char *)entry->name.p, &st);
 		if (e == 0) {
 			/* a mount point is listed as what it covers */
 			if (attr_dev(&st) == dir->dev)
@@ -592,12 +595,17 @@ static int build_tree(struct walker *w, struct dir_job *dir,
 		      uint8_t id[CHUNK_ID_LEN])
 {
 	bool record = w->a->catalog && !dir->place;
+	uint8_t head[RECORD_HEAD_LEN];
 	struct tree_builder b;
 	size_t i;
 	int e = 0;
 
 	tree_builder_init(&b, dir->key.fsid, walker_put, owner_name, w);
 	b.keep_record = record;
+	record_head_encode(&(struct record_head){ dir->birth, dir->below },
+			   head);
+	if (record)
+		e = buf_append(&b.record, head, sizeof(head));
 	for (i = 0; e == 0 && i < dir->n_entries; i++) {
 		const struct entry *entry = dir->entries[i];
 
@@ -609,8 +617,7 @@ static int build_tree(struct walker *w, struct dir_job *dir,
 		e = tree_builder_finish(&b, id);
 	/* Without its record the next run reads more; no reason to fail. */
 	if (e == 0 && record)
-		(void)!catalog_put(w->a->catalog, dir->key, id,
-				   SPAN_OF(&b.record));
+		look_put_record(w->a->catalog, dir, id, SPAN_OF(&b.record));
 	tree_builder_release(&b);
 	return e;
 }
@@ -658,10 +665,13 @@ static void dir_finish(struct walker *w, struct dir_job *dir)
 	} else {
 		return;
 	}
-	if (e < 0)
+	if (e < 0) {
 		archiver_fail(w->a, e);
-	else
-		report_up(w, dir, id);
+		return;
+	}
+	if (dir->parent)
+		look_add_below(dir->parent, &dir->below);
+	report_up(w, dir, id);
 }
 
 void dir_job_done(struct walker *w, struct dir_job *dir)
@@ -683,13 +693,21 @@ static int read_own_attrs(struct walker *w, struct dir_job *dir)
 {
 	struct statx st;
 	struct span x;
+	const struct dirty *set;
 	void *p;
-	int e = capture_statx(dir->fd, "", &st);
+	int e;
 
+	if (dir->slot && look_inode(w->a, dir->slot, dir->node, &set)) {
+		dir->meta_same = false;
+		look_wait(dir->fd, true);
+	}
+	e = capture_statx(dir->fd, "", &st);
 	if (e < 0)
 		return e;
 	if (st.stx_ino != dir->key.ino && dir->slot)
 		return -ESTALE;
+	dir->birth =
+		(struct node_time){ st.stx_btime.tv_sec, st.stx_btime.tv_nsec };
 	if (dir->meta_same || !dir->node)
 		return 0;
 	e = capture_attrs(w, dir->fd, dir->node);
@@ -728,21 +746,12 @@ static void init_filter(struct walker *w, struct dir_job *dir)
 	filter_dir_read_tags(&dir->filter, f, dir->fd);
 }
 
-/* Take the whole subtree from the record, if the source vouches for it. */
-static bool take_whole(struct walker *w, struct dir_job *dir)
-{
-	const struct change_source *src = w->a->opt.source;
-
-	return dir->record.p && dir->record_live && dir->meta_same &&
-	       src->dir(src->arg, dir->key) == CHANGE_NONE;
-}
-
 /* List dir and decide each name that is no entry yet. */
 void dir_read(struct walker *w, struct dir_job *dir)
 {
 	struct span none = { NULL, 0 };
 	size_t known = dir->n_entries;
-	int e = dir->place ? list_places(dir) : list_dir(w, dir);
+	int e = list(w, dir);
 
 	if (e < 0) {
 		archiver_error(w->a, dir, none, e, "list directory");
@@ -770,8 +779,9 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 		archiver_error(w->a, dir, none, e, "read attributes of");
 	COUNT(w->a, dirs, 1);
 	load_record(w, dir);
-	if (take_whole(w, dir)) {
-		dir->n_old = 0;
+	dir->change = look_ask(w, dir);
+	if (dir->change == CHANGE_NONE) {
+		look_take_whole(w, dir);
 		return;
 	}
 	init_filter(w, dir);

@@ -10,6 +10,10 @@
  * MDB_NOMETASYNC: one fdatasync a batch; what may be lost is the last batch,
  * never the structure.
  *
+ * Two more entries go and come with META: the tracker's token, and the mark
+ * that the index is complete. The index is a database of its own, of keys
+ * alone: child, then parent. (No MDB_DUPSORT: verify.c knows its pages not.)
+ *
  * A record begins with a checksum of its key and of what follows. The disk
  * may return something else than was written, and what a record says of
  * unchanged files goes into the next snapshot as it stands.
@@ -28,7 +32,7 @@
 #include "catalog/verify.h"
 
 #define MAP_SIZE (256ull << 30) /* address space; the file is what it holds */
-#define SETS_MAX 4096
+#define SETS_MAX 8192		/* two for each set of sources */
 /* A batch is a small part of what this run has put, so that one that dies
  * loses no more than that. */
 #define BATCH_BYTES_MIN (512u << 10)
@@ -36,6 +40,8 @@
 #define BATCH_PART 32
 #define SET_NAME_LEN 32
 #define SUM_LEN 8
+/* Of what archive/record.h says; records of another layout are none. */
+#define RECORD_LAYOUT (2ull << 56)
 #define RECORD_MIN (SUM_LEN + 32)
 
 struct pending {
@@ -47,7 +53,7 @@ struct pending {
 
 struct catalog {
 	MDB_env *env;
-	MDB_dbi dbi;
+	MDB_dbi dbi, index;
 	int lock_fd;
 	pthread_mutex_t lock;
 	MDB_txn *read; /* guarded by lock: a txn is one thread's at a time */
@@ -57,12 +63,26 @@ struct catalog {
 	bool dirty;		 /* guarded by lock: META is gone */
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
+	bool use_index, index_complete, keep_all;
+	uint8_t token[CATALOG_TOKEN_MAX]; /* as committed */
+	size_t token_len;
+	uint8_t new_token[CATALOG_TOKEN_MAX];
+	size_t new_token_len;
+	/* child and parent keys, to be written */
+	uint8_t *pairs;		   /* guarded by lock */
+	size_t n_pairs, cap_pairs; /* guarded by lock */
 	/* keys put or kept in this run: open addressing, 0 is empty */
 	uint64_t *seen;	     /* guarded by lock */
 	size_t n_seen, mask; /* guarded by lock */
 };
 
 static const uint8_t meta_key[1] = { 'M' };
+static const uint8_t token_key[1] = { 'T' };
+static const uint8_t index_key[1] = { 'I' };
+
+#define PAIR_LEN ((size_t)2 * CATALOG_KEY_LEN)
+/* Pairs are written in transactions of so many: a bound for memory. */
+#define PAIRS_BATCH ((size_t)32 << 10)
 
 /* Big-endian inode numbers: neighbours in the file system are neighbours in
  * the tree. */
@@ -70,6 +90,17 @@ static void key_encode(struct catalog_key k, uint8_t out[CATALOG_KEY_LEN])
 {
 	put_le64(out, k.fsid);
 	put_le64(out + 8, __builtin_bswap64(k.ino));
+}
+
+static struct catalog_key key_decode(const uint8_t in[CATALOG_KEY_LEN])
+{
+	return (struct catalog_key){ get_le64(in),
+				     __builtin_bswap64(get_le64(in + 8)) };
+}
+
+static MDB_val val_of(const uint8_t *p, size_t len)
+{
+	return (MDB_val){ len, (void *)(uintptr_t)p };
 }
 
 static uint64_t key_hash(const uint8_t key[CATALOG_KEY_LEN])
@@ -88,7 +119,7 @@ static uint64_t key_hash(const uint8_t key[CATALOG_KEY_LEN])
 static uint64_t record_sum(const uint8_t key[CATALOG_KEY_LEN],
 			   struct span value)
 {
-	uint64_t h = key_hash(key) ^ value.len, word = 0;
+	uint64_t h = key_hash(key) ^ value.len ^ RECORD_LAYOUT, word = 0;
 	size_t i;
 
 	for (i = 0; i + 8 <= value.len; i += 8) {
@@ -186,25 +217,41 @@ static int env_open(struct catalog *c, const char *path)
 
 static int set_open(struct catalog *c, struct span set)
 {
-	char name[2 * SET_NAME_LEN + 1];
-	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key }, val;
+	char name[2 * SET_NAME_LEN + 2], *end;
+	MDB_val key, val;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
 
 	if (rc)
 		return rc;
 	hex_encode(name, set.p, MIN(set.len, (size_t)SET_NAME_LEN));
+	end = name + strlen(name);
 	rc = mdb_dbi_open(txn, name, MDB_CREATE, &c->dbi);
+	end[0] = 'i';
+	end[1] = '\0';
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, name, MDB_CREATE, &c->index);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
 		mdb_txn_abort(txn);
 	if (rc == 0)
 		rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &c->read);
+	key = val_of(meta_key, sizeof(meta_key));
 	if (rc == 0 && mdb_get(c->read, c->dbi, &key, &val) == 0 &&
 	    val.mv_size == CATALOG_HASH_LEN) {
 		memcpy(c->head, val.mv_data, CATALOG_HASH_LEN);
 		c->has_head = true;
+	}
+	key = val_of(index_key, sizeof(index_key));
+	c->index_complete = rc == 0 &&
+			    mdb_get(c->read, c->dbi, &key, &val) == 0;
+	key = val_of(token_key, sizeof(token_key));
+	if (rc == 0 && c->has_head && c->index_complete &&
+	    mdb_get(c->read, c->dbi, &key, &val) == 0 &&
+	    val.mv_size <= CATALOG_TOKEN_MAX) {
+		memcpy(c->token, val.mv_data, val.mv_size);
+		c->token_len = val.mv_size;
 	}
 	return rc;
 }
@@ -308,6 +355,7 @@ void catalog_close(struct catalog *c)
 	if (c->lock_fd >= 0)
 		close(c->lock_fd);
 	free(c->seen);
+	free(c->pairs);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -348,18 +396,60 @@ void catalog_done(struct span record)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+static int del(MDB_txn *txn, MDB_dbi dbi, const uint8_t key[1])
+{
+	MDB_val k = val_of(key, 1);
+	int rc = mdb_del(txn, dbi, &k, NULL);
+
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The index stays complete while each record that is put is noted in it, and
+ * both come with the same transaction. */
+static int forget_trust(struct catalog *c, MDB_txn *txn)
+{
+	int rc = del(txn, c->dbi, meta_key);
+
+	if (rc == 0)
+		rc = del(txn, c->dbi, token_key);
+	if (rc == 0 && !c->use_index)
+		rc = del(txn, c->dbi, index_key);
+	return rc;
+}
+
+static int pair_order(const void *a, const void *b)
+{
+	return memcmp(a, b, PAIR_LEN);
+}
+
+/* lock: held */
+static int write_pairs(struct catalog *c, MDB_txn *txn)
+{
+	size_t i;
+	int rc = 0;
+
+	if (c->n_pairs)
+		qsort(c->pairs, c->n_pairs, PAIR_LEN, pair_order);
+	for (i = 0; rc == 0 && i < c->n_pairs; i++) {
+		MDB_val key = val_of(c->pairs + i * PAIR_LEN, PAIR_LEN);
+		MDB_val val = val_of(NULL, 0);
+
+		rc = mdb_put(txn, c->index, &key, &val, MDB_NOOVERWRITE);
+		if (rc == MDB_KEYEXIST)
+			rc = 0;
+	}
+	return rc;
+}
+
 /* lock: held */
 static int write_batch(struct catalog *c, MDB_txn *txn)
 {
-	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key }, val;
+	MDB_val key, val;
 	struct pending *p;
 	int rc = 0;
 
-	if (!c->dirty) {
-		rc = mdb_del(txn, c->dbi, &key, NULL);
-		if (rc == MDB_NOTFOUND)
-			rc = 0;
-	}
+	if (!c->dirty)
+		rc = forget_trust(c, txn);
 	for (p = c->pending; rc == 0 && p; p = p->next) {
 		uint8_t k[CATALOG_KEY_LEN];
 
@@ -368,7 +458,7 @@ static int write_batch(struct catalog *c, MDB_txn *txn)
 		val = (MDB_val){ p->len, p->value };
 		rc = mdb_put(txn, c->dbi, &key, &val, 0);
 	}
-	return rc;
+	return rc ? rc : write_pairs(c, txn);
 }
 
 /* lock: held */
@@ -391,6 +481,7 @@ static int flush(struct catalog *c)
 		return fail(rc, "write");
 	c->dirty = true;
 	pending_free(c);
+	c->n_pairs = 0;
 	return 0;
 }
 
@@ -476,11 +567,26 @@ static int sweep(struct catalog *c, MDB_txn *txn)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* What a tracker's next run relies on. */
+static int put_trust(struct catalog *c, MDB_txn *txn)
+{
+	MDB_val key = val_of(token_key, sizeof(token_key));
+	MDB_val val = val_of(c->new_token, c->new_token_len);
+	int rc;
+
+	if (!c->use_index || c->new_token_len == 0)
+		return del(txn, c->dbi, token_key);
+	rc = mdb_put(txn, c->dbi, &key, &val, 0);
+	key = val_of(index_key, sizeof(index_key));
+	val = val_of(index_key, sizeof(index_key));
+	return rc ? rc : mdb_put(txn, c->dbi, &key, &val, 0);
+}
+
 /* lock: held */
 static int commit_locked(struct catalog *c, const uint8_t *head)
 {
-	MDB_val key = { sizeof(meta_key), (void *)(uintptr_t)meta_key };
-	MDB_val val = { CATALOG_HASH_LEN, (void *)(uintptr_t)head };
+	MDB_val key = val_of(meta_key, sizeof(meta_key));
+	MDB_val val = val_of(head, CATALOG_HASH_LEN);
 	MDB_txn *txn;
 	int rc;
 
@@ -491,10 +597,12 @@ static int commit_locked(struct catalog *c, const uint8_t *head)
 	if (rc)
 		return fail(rc, "begin");
 	rc = write_batch(c, txn);
-	if (rc == 0)
+	if (rc == 0 && !c->keep_all)
 		rc = sweep(c, txn);
 	if (rc == 0)
 		rc = mdb_put(txn, c->dbi, &key, &val, 0);
+	if (rc == 0)
+		rc = put_trust(c, txn);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
@@ -516,4 +624,116 @@ int catalog_commit(struct catalog *c,
 	e = commit_locked(c, head);
 	pthread_mutex_unlock(&c->lock);
 	return e;
+}
+
+/* --- for a tracker --- */
+
+bool catalog_use_index(struct catalog *c)
+{
+	c->use_index = true;
+	return c->index_complete;
+}
+
+void catalog_keep_all(struct catalog *c)
+{
+	c->keep_all = true;
+}
+
+struct span catalog_token(const struct catalog *c)
+{
+	return SPAN(c->token_len ? c->token : NULL, c->token_len);
+}
+
+int catalog_set_token(struct catalog *c, struct span token)
+{
+	if (token.len > CATALOG_TOKEN_MAX)
+		return -EMSGSIZE;
+	memcpy(c->new_token, token.p, token.len);
+	c->new_token_len = token.len;
+	return 0;
+}
+
+int catalog_children(struct catalog *c, struct catalog_key parent,
+		     const struct catalog_key *children, size_t n)
+{
+	size_t i;
+	int e = 0;
+
+	if (!c->use_index)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	if (c->n_pairs + n > c->cap_pairs) {
+		size_t cap = MAX(2 * c->cap_pairs, c->n_pairs + n);
+		void *p = realloc(c->pairs, cap * PAIR_LEN);
+
+		if (p) {
+			c->pairs = p;
+			c->cap_pairs = cap;
+		} else {
+			e = -ENOMEM;
+		}
+	}
+	for (i = 0; e == 0 && i < n; i++) {
+		uint8_t *pair = c->pairs + c->n_pairs++ * PAIR_LEN;
+
+		key_encode(children[i], pair);
+		key_encode(parent, pair + CATALOG_KEY_LEN);
+	}
+	if (e == 0 && c->n_pairs >= PAIRS_BATCH)
+		e = flush(c);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+int catalog_each(struct catalog *c, catalog_each_fn *fn, void *arg)
+{
+	MDB_cursor *cur = NULL;
+	MDB_val key, val;
+	MDB_txn *txn = NULL;
+	int rc, e = catalog_flush(c);
+
+	if (e < 0)
+		return e;
+	rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		rc = mdb_cursor_open(txn, c->dbi, &cur);
+	while (rc == 0 && e >= 0) {
+		rc = mdb_cursor_get(cur, &key, &val, MDB_NEXT);
+		if (rc || key.mv_size != CATALOG_KEY_LEN ||
+		    val.mv_size < RECORD_MIN)
+			continue;
+		e = fn(arg, key_decode(key.mv_data),
+		       SPAN((uint8_t *)val.mv_data + SUM_LEN,
+			    val.mv_size - SUM_LEN));
+	}
+	if (cur)
+		mdb_cursor_close(cur);
+	if (txn)
+		mdb_txn_abort(txn);
+	return rc && rc != MDB_NOTFOUND ? fail(rc, "read") : e;
+}
+
+int catalog_parents(struct catalog *c, struct catalog_key child,
+		    catalog_parent_fn *fn, void *arg)
+{
+	uint8_t from[PAIR_LEN] = { 0 };
+	MDB_val key = val_of(from, sizeof(from)), val;
+	MDB_cursor *cur;
+	int rc, e = 0;
+
+	key_encode(child, from);
+	pthread_mutex_lock(&c->lock);
+	rc = mdb_cursor_open(c->read, c->index, &cur);
+	if (rc == 0) {
+		rc = mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE);
+		while (rc == 0 && e >= 0 && key.mv_size == PAIR_LEN &&
+		       !memcmp(key.mv_data, from, CATALOG_KEY_LEN)) {
+			e = fn(arg, key_decode((uint8_t *)key.mv_data +
+					       CATALOG_KEY_LEN));
+			rc = mdb_cursor_get(cur, &key, &val, MDB_NEXT);
+		}
+		mdb_cursor_close(cur);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return rc && rc != MDB_NOTFOUND ? fail(rc, "read") : e;
 }

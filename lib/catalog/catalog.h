@@ -14,6 +14,10 @@
  *
  * Each set of sources (host and paths) has records of its own.
  *
+ * For a change tracker, which knows inodes and no names, a catalog can also
+ * answer in which directories an inode has an entry. That index may name
+ * directories that it has left; never too few.
+ *
  * Errors:  negative errno, logged. A damaged catalog is removed and begun
  *          anew, with a warning.
  * Memory:  spans from catalog_get() are valid until catalog_close().
@@ -51,13 +55,42 @@ void catalog_done(struct span record);
 /* Replace the record. Written in batches. */
 MUST_CHECK int catalog_put(struct catalog *c, struct catalog_key key,
 			   const uint8_t tree[32], struct span parts);
+/* Called for each; a negative return ends it and is returned. */
+typedef int catalog_each_fn(void *arg, struct catalog_key key,
+			    struct span record);
+typedef int catalog_parent_fn(void *arg, struct catalog_key parent);
+
+/* From now on catalog_children() is called with each record that is put.
+ * True: the index holds for all records; false: it must be made, with
+ * catalog_each() and catalog_children(), before catalog_commit(). */
+bool catalog_use_index(struct catalog *c);
+/* Note that parent has entries for these inodes; nothing without
+ * catalog_use_index(). */
+MUST_CHECK int catalog_children(struct catalog *c, struct catalog_key parent,
+				const struct catalog_key *children, size_t n);
+/* Each record, with what was put. Not while others put. */
+MUST_CHECK int catalog_each(struct catalog *c, catalog_each_fn *fn, void *arg);
+/* Each directory that had an entry for the inode at the last commit. */
+MUST_CHECK int catalog_parents(struct catalog *c, struct catalog_key child,
+			       catalog_parent_fn *fn, void *arg);
+
+/* What the tracker said when these records were made: opaque, at most
+ * CATALOG_TOKEN_MAX bytes. Kept by catalog_commit(), gone with the first
+ * record that is put after it. {NULL, 0}: none. */
+#define CATALOG_TOKEN_MAX 65536
+struct span catalog_token(const struct catalog *c);
+MUST_CHECK int catalog_set_token(struct catalog *c, struct span token);
+
 /* Write all that was put, for a run that may die. */
 MUST_CHECK int catalog_flush(struct catalog *c);
 /* Keep this record although it was not replaced. */
 MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);
 
+/* What was not looked at stays: no record is dropped at the commit. */
+void catalog_keep_all(struct catalog *c);
+
 /* Write all that was put, drop what was neither put nor kept, and remember
- * the head. */
+ * the head and the token. */
 MUST_CHECK int catalog_commit(struct catalog *c,
 			      const uint8_t head[static CATALOG_HASH_LEN]);
 

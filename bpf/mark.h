@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * mark.h - the maps, and how a change is recorded in them.
+ *
+ * For the programs' files; each file is one object with its own maps.
+ */
+#ifndef BPF_MARK_H
+#define BPF_MARK_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "track.h"
+
+#define OFFSET_MAX (~0ull >> 1)
+/* One write of more than this marks the whole file. */
+#define REGIONS_MAX 64
+#define MIN_SIZE_TRIES 4
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TRACK_SLOTS);
+	__type(key, __u32);   /* device */
+	__type(value, __u32); /* slot */
+} slot_of SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACK_SLOTS);
+	__type(key, __u32);
+	__type(value, struct track_slot);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRACK_SLOTS);
+	__type(key, __u32);
+	__type(value, struct track_count);
+} counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACK_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32); /* the set that takes the marks: 0 or 1 */
+} active SEC(".maps");
+
+/* Preallocated: a mark never waits for memory. The loader sets the sizes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct track_inode_key);
+	__type(value, struct track_inode);
+} inodes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct track_range_key);
+	__type(value, struct track_range);
+} ranges SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct track_meta);
+} meta SEC(".maps");
+
+#define COUNT(slot, field)                                                     \
+	do {                                                                   \
+		struct track_count *c_ = bpf_map_lookup_elem(&counts, &slot);  \
+		if (c_)                                                        \
+			c_->field++;                                           \
+	} while (0)
+
+static __always_inline void set_flags(__u32 *to, __u32 flags)
+{
+	if ((*to & flags) != flags)
+		__sync_fetch_and_or(to, flags);
+}
+
+/* Two processors may lower it at once: never let the larger one win. */
+static __always_inline void lower_size(struct track_inode *in, __u64 size)
+{
+	__u64 was = in->min_size;
+	int i;
+
+	for (i = 0; i < MIN_SIZE_TRIES && size < was; i++) {
+		__u64 seen =
+			__sync_val_compare_and_swap(&in->min_size, was, size);
+
+		if (seen == was)
+			return;
+		was = seen;
+	}
+	if (size < was)
+		set_flags(&in->flags, TRACK_WHOLE);
+}
+
+static __always_inline struct track_inode *get_inode(
+	struct track_slot *s, __u32 slot, const struct track_inode_key *key,
+	struct inode *inode, __u64 size)
+{
+	struct track_inode *in = bpf_map_lookup_elem(&inodes, key);
+	struct track_inode fresh = {};
+	long e;
+
+	if (in)
+		return in;
+	fresh.min_size = size;
+	fresh.generation = inode->i_generation;
+	e = bpf_map_update_elem(&inodes, key, &fresh, BPF_NOEXIST);
+	if (e == 0)
+		COUNT(slot, inodes);
+	in = bpf_map_lookup_elem(&inodes, key);
+	if (!in) {
+		s->lost = 1;
+		COUNT(slot, lost);
+	}
+	return in;
+}
+
+/* The bits of one region's blocks first..last. */
+static __always_inline int mark_region(__u32 slot,
+				       const struct track_range_key *key,
+				       __u32 first, __u32 last)
+{
+	struct track_range *r = bpf_map_lookup_elem(&ranges, key);
+	struct track_range empty = {};
+	__u32 w;
+
+	if (!r) {
+		if (bpf_map_update_elem(&ranges, key, &empty, BPF_NOEXIST) == 0)
+			COUNT(slot, ranges);
+		r = bpf_map_lookup_elem(&ranges, key);
+		if (!r)
+			return -1;
+	}
+	for (w = 0; w < TRACK_REGION_WORDS; w++) {
+		__u64 mask = ~0ull;
+		__u32 low = w * 64;
+
+		if (last < low || first >= low + 64)
+			continue;
+		if (first > low)
+			mask &= ~0ull << (first - low);
+		if (last < low + 63)
+			mask &= ~0ull >> (low + 63 - last);
+		if ((r->bits[w] & mask) != mask)
+			__sync_fetch_and_or(&r->bits[w], mask);
+	}
+	return 0;
+}
+
+static __always_inline int mark_range(__u32 slot,
+				      const struct track_inode_key *ik,
+				      __u64 from, __u64 to)
+{
+	const __u32 blocks = 1u << (TRACK_REGION_SHIFT - TRACK_BLOCK_SHIFT);
+	struct track_range_key key = { .ino = ik->ino, .where = ik->where };
+	__u64 block = from >> TRACK_BLOCK_SHIFT;
+	__u64 end = (to - 1) >> TRACK_BLOCK_SHIFT; /* the last one */
+	int i;
+
+	for (i = 0; i < REGIONS_MAX; i++) {
+		__u64 stop = block | (blocks - 1);
+
+		if (stop > end)
+			stop = end;
+		key.region = block >> (TRACK_REGION_SHIFT - TRACK_BLOCK_SHIFT);
+		if (mark_region(slot, &key, block & (blocks - 1),
+				stop & (blocks - 1)) < 0)
+			return -1;
+		if (stop == end)
+			return 0;
+		block = stop + 1;
+	}
+	return -1;
+}
+
+/*
+ * Record that inode changed. With TRACK_DATA: its bytes from up to to; all
+ * behind the smallest size seen is changed anyway, and needs no blocks.
+ */
+static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
+				__u64 to)
+{
+	struct super_block *sb = inode->i_sb;
+	struct track_inode_key key = {};
+	struct track_inode *in;
+	struct track_slot *s;
+	__u32 dev = sb->s_dev, slot, *at, *set;
+	__u64 size;
+
+	at = bpf_map_lookup_elem(&slot_of, &dev);
+	if (!at)
+		return 0;
+	slot = *at;
+	s = bpf_map_lookup_elem(&slots, &slot);
+	set = bpf_map_lookup_elem(&active, &slot);
+	if (!s || !set)
+		return 0;
+	COUNT(slot, events);
+	if (s->sb != (__u64)sb) {
+		if (s->sb == 0)
+			__sync_val_compare_and_swap(&s->sb, 0, (__u64)sb);
+		if (s->sb != (__u64)sb)
+			s->replaced = 1;
+	}
+	size = inode->i_size;
+	key.ino = inode->i_ino;
+	key.where = slot << 1 | (*set & 1);
+	in = get_inode(s, slot, &key, inode, size);
+	if (!in)
+		return 0;
+	if (in->generation != inode->i_generation)
+		flags |= TRACK_WHOLE; /* deleted and made anew */
+	if (size < in->min_size)
+		lower_size(in, size);
+	if ((flags & TRACK_DATA) &&
+	    in->min_size <= (1ull << TRACK_REGION_SHIFT))
+		flags |= TRACK_WHOLE;
+	set_flags(&in->flags, flags);
+	if (!(flags & TRACK_DATA) || (in->flags & TRACK_WHOLE))
+		return 0;
+	if (to > in->min_size)
+		to = in->min_size;
+	if (from < to && mark_range(slot, &key, from, to) < 0) {
+		set_flags(&in->flags, TRACK_WHOLE);
+		COUNT(slot, whole);
+	}
+	return 0;
+}
+
+#endif /* BPF_MARK_H */

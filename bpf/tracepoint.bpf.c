@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * tracepoint.bpf.c - the hook set "tracepoint", for ext4 and xfs.
+ *
+ * For kernels that load tp_btf programs but no fentry and no LSM programs.
+ *
+ * When may a mark come before its change can be seen? Only while the inode's
+ * lock is held: whoever reads an inode after a turn takes that lock once
+ * (lib/archive), and so waits for the change. Direct I/O does not hold it to
+ * the end, so it is marked when it begins and again when it is complete.
+ * docs/change-tracking.md has the whole argument.
+ */
+#include "mark.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Since 5.10. */
+#define IOCB_WRITE (1 << 18)
+
+/* --- pages: write(2) after the copy, a store before it --- */
+
+static __always_inline __u64 folio_bytes(struct folio *folio)
+{
+	struct folio___nr_pages *now = (void *)folio;
+	struct folio___folio_nr_pages *old = (void *)folio;
+	unsigned long flags = ((struct folio___flags *)folio)->flags;
+	__u64 pages = 0;
+
+	if (!(flags & 1ul << bpf_core_enum_value(enum pageflags, PG_head)))
+		pages = 1;
+	else if (bpf_core_field_exists(now->_nr_pages))
+		pages = now->_nr_pages;
+	else if (bpf_core_field_exists(old->_folio_nr_pages))
+		pages = old->_folio_nr_pages;
+	return pages << TRACK_BLOCK_SHIFT; /* 0: not known */
+}
+
+SEC("tp_btf/writeback_dirty_folio")
+int BPF_PROG(dirty_folio, struct folio *folio, struct address_space *mapping)
+{
+	__u64 from = (__u64)folio->index << TRACK_BLOCK_SHIFT;
+	__u64 bytes = folio_bytes(folio);
+
+	if (!mapping) /* which the kernel's own tracepoint allows for */
+		return 0;
+	return mark(mapping->host, TRACK_DATA, bytes ? from : 0,
+		    bytes ? from + bytes : OFFSET_MAX);
+}
+
+SEC("tp_btf/iomap_dio_rw_begin")
+int BPF_PROG(dio_begin, struct kiocb *iocb, struct iov_iter *iter)
+{
+	__u64 from = iocb->ki_pos;
+
+	if (!iter->data_source)
+		return 0;
+	return mark(iocb->ki_filp->f_inode, TRACK_DATA, from,
+		    from + iter->count);
+}
+
+SEC("tp_btf/iomap_dio_complete")
+int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
+{
+	__u64 to = iocb->ki_pos; /* moved on already */
+
+	if (!(iocb->ki_flags & IOCB_WRITE))
+		return 0;
+	if (error || ret <= 0)
+		return mark(iocb->ki_filp->f_inode, TRACK_DATA, 0, OFFSET_MAX);
+	return mark(iocb->ki_filp->f_inode, TRACK_DATA, to - ret, to);
+}
+
+/* --- ext4 --- */
+
+SEC("tp_btf/ext4_mark_inode_dirty")
+int BPF_PROG(ext4_dirty, struct inode *inode)
+{
+	return mark(inode, TRACK_META, 0, 0);
+}
+
+/* Extended attributes and ACLs make no other mark. */
+SEC("tp_btf/ext4_journal_start_inode")
+int BPF_PROG(ext4_start, struct inode *inode)
+{
+	return mark(inode, TRACK_META, 0, 0);
+}
+
+SEC("tp_btf/ext4_truncate_enter")
+int BPF_PROG(ext4_truncate, struct inode *inode)
+{
+	return mark(inode, TRACK_META | TRACK_DATA, inode->i_size, OFFSET_MAX);
+}
+
+SEC("tp_btf/ext4_punch_hole")
+int BPF_PROG(ext4_punch, struct inode *inode, loff_t offset, loff_t len)
+{
+	return mark(inode, TRACK_DATA, offset, offset + len);
+}
+
+SEC("tp_btf/ext4_zero_range")
+int BPF_PROG(ext4_zero, struct inode *inode, loff_t offset, loff_t len)
+{
+	return mark(inode, TRACK_DATA, offset, offset + len);
+}
+
+SEC("tp_btf/ext4_collapse_range")
+int BPF_PROG(ext4_collapse, struct inode *inode, loff_t offset)
+{
+	return mark(inode, TRACK_DATA, offset, OFFSET_MAX);
+}
+
+SEC("tp_btf/ext4_insert_range")
+int BPF_PROG(ext4_insert, struct inode *inode, loff_t offset)
+{
+	return mark(inode, TRACK_DATA, offset, OFFSET_MAX);
+}
+
+/* --- xfs --- */
+
+SEC("tp_btf/xfs_inode_pin")
+int BPF_PROG(xfs_pin, struct xfs_inode *ip)
+{
+	return mark(&ip->i_vnode, TRACK_META, 0, 0);
+}
+
+SEC("tp_btf/xfs_itruncate_extents_start")
+int BPF_PROG(xfs_truncate, struct xfs_inode *ip, loff_t size)
+{
+	return mark(&ip->i_vnode, TRACK_DATA, size, OFFSET_MAX);
+}
+
+#define XFS_WHOLE(hook)                                                        \
+	SEC("tp_btf/" #hook)                                                   \
+	int BPF_PROG(hook, struct xfs_inode *ip)                               \
+	{                                                                      \
+		return mark(&ip->i_vnode, TRACK_DATA, 0, OFFSET_MAX);          \
+	}
+
+XFS_WHOLE(xfs_free_file_space)
+XFS_WHOLE(xfs_zero_file_space)
+XFS_WHOLE(xfs_collapse_file_space)
+XFS_WHOLE(xfs_insert_file_space)
+XFS_WHOLE(xfs_exchrange_before)
+XFS_WHOLE(xfs_swap_extent_before)
+
+SEC("tp_btf/xfs_reflink_remap_range")
+int BPF_PROG(xfs_remap, struct xfs_inode *src, loff_t from, loff_t len,
+	     struct xfs_inode *dest, loff_t to)
+{
+	return mark(&dest->i_vnode, TRACK_DATA, to,
+		    len > 0 ? to + len : OFFSET_MAX);
+}

@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * epochs.c - closed epochs, kept until nobody needs them.
+ *
+ * A file system's state is a directory of the state directory, named by its
+ * id: "info" (JSON), and "EPOCH.NUMBER" files of marks. The order in which a
+ * turn makes things last:
+ *
+ *   turn, wait, sync | marks to a file | forget them in the kernel | info
+ *
+ * Killed before the file: the marks are in the kernel's idle set, and are
+ * taken at the next start. Before the kernel forgets: they are in both.
+ * Before info: the epoch's number is used once more, by nobody who knows of
+ * the first.
+ */
+#include "daemon/epochs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "daemon/mounts.h"
+#include "daemon/state.h"
+
+#define CONSUMERS_MAX 64
+
+struct fs {
+	struct fs *next;
+	struct mount mount;
+	uint32_t slot;
+	uint8_t id[EPOCHS_ID_LEN];
+	char *dir;
+	uint64_t epoch; /* the open one */
+	uint64_t floor; /* marks of it and before are not kept any more */
+	struct state_chunk *chunks; /* ascending */
+	size_t n_chunks;
+	uint64_t next_number;
+	struct state_consumer consumers[CONSUMERS_MAX];
+	size_t n_consumers;
+	uint64_t drained; /* entries counted when the set was last emptied */
+	uint64_t resets;
+	const char *last_why;
+};
+
+struct epochs {
+	struct tracker *tracker;
+	char *dir;
+	uint32_t max_inodes;
+	pthread_mutex_t lock;
+	struct fs *list; /* guarded by lock, as everything below it */
+};
+
+/* --- life of one --- */
+
+static void fs_free(struct fs *fs)
+{
+	if (!fs)
+		return;
+	mount_release(&fs->mount);
+	free(fs->chunks);
+	free(fs->dir);
+	free(fs);
+}
+
+static int fs_save(const struct epochs *e, const struct fs *fs)
+{
+	struct state_info info = {
+		.path = fs->mount.path,
+		.dev = fs->mount.dev,
+		.mount_id = fs->mount.id,
+		.epoch = fs->epoch,
+		.floor = fs->floor,
+		.next_number = fs->next_number,
+		.consumers = (struct state_consumer *)(uintptr_t)fs->consumers,
+		.n_consumers = fs->n_consumers
+	};
+
+	memcpy(info.instance, tracker_instance(e->tracker),
+	       sizeof(info.instance));
+	return state_save(fs->dir, &info);
+}
+
+static int fs_new_id(const struct epochs *e, struct fs *fs)
+{
+	char hex[HEX_LEN(EPOCHS_ID_LEN)];
+
+	if (getrandom(fs->id, sizeof(fs->id), 0) != sizeof(fs->id))
+		return -EIO;
+	hex_encode(hex, fs->id, sizeof(fs->id));
+	free(fs->dir);
+	if (asprintf(&fs->dir, "%s/%s", e->dir, hex) < 0) {
+		fs->dir = NULL;
+		return -ENOMEM;
+	}
+	free(TAKE_PTR(fs->chunks));
+	fs->n_chunks = 0;
+	fs->epoch = fs->next_number = 1;
+	fs->floor = 0;
+	fs->n_consumers = 0;
+	fs->drained = 0;
+	if (mkdir(fs->dir, 0700) < 0)
+		return log_fail(-errno, "make %s", fs->dir);
+	return fs_save(e, fs);
+}
+
+/* Begin anew: nothing that was recorded before counts. */
+static int fs_reset(struct epochs *e, struct fs *fs, const char *why)
+{
+	int r;
+
+	log_warn("%s: %s; the next backup looks at everything", fs->mount.path,
+		 why);
+	fs->resets++;
+	fs->last_why = why;
+	state_remove(fs->dir);
+	r = tracker_remove(e->tracker, fs->slot);
+	if (r == 0)
+		r = tracker_add(e->tracker, fs->mount.dev, &fs->slot);
+	return r < 0 ? r : fs_new_id(e, fs);
+}
+
+static const char *refuses(const struct epochs *e, const struct mount *m)
+{
+	const char *why = tracker_refuses(e->tracker, m->type);
+
+	if (why)
+		return why;
+	if (strstr(m->options, "data=journal"))
+		return "data=journal is not tracked";
+	if (strstr(m->options, "dax=always") || strstr(m->options, ",dax"))
+		return "stores to a DAX file system cannot be seen";
+	if (m->id == 0)
+		return "this kernel cannot tell one mount from the next (Linux "
+		       "6.8 can)";
+	return NULL;
+}
+
+static struct fs *find(struct epochs *e, dev_t dev)
+{
+	struct fs *fs;
+
+	for (fs = e->list; fs; fs = fs->next)
+		if (fs->mount.dev == dev)
+			return fs;
+	return NULL;
+}
+
+/* --- taking marks out of the kernel --- */
+
+/* lock: held. The idle set goes into a file of the epoch. */
+static int take_idle(struct epochs *e, struct fs *fs, bool *lost)
+{
+	struct dirty d = { 0 };
+	struct tracker_slot slot;
+	int r = tracker_drain(e->tracker, fs->slot, &d);
+
+	*lost = d.lost;
+	dirty_sort(&d);
+	if (r == 0 && !d.lost && d.n_inodes > 0) {
+		struct state_chunk c = { .epoch = fs->epoch,
+					 .number = fs->next_number,
+					 .inodes = d.n_inodes };
+		void *p = realloc(fs->chunks,
+				  (fs->n_chunks + 1) * sizeof(*fs->chunks));
+
+		if (p)
+			fs->chunks = p;
+		r = p ? state_chunk_write(fs->dir, &c, &d) : -ENOMEM;
+		if (r == 0) {
+			fs->chunks[fs->n_chunks++] = c;
+			fs->next_number++;
+		}
+	}
+	dirty_release(&d);
+	if (r == 0)
+		r = tracker_drop(e->tracker, fs->slot);
+	if (r == 0 && tracker_slot(e->tracker, fs->slot, &slot) == 0)
+		fs->drained = slot.inodes;
+	return r;
+}
+
+/* The order is the protocol: docs/change-tracking.md. *why: trust is lost. */
+static int turn(struct epochs *e, struct fs *fs, const char **why)
+{
+	CLEANUP_CLOSE int fd = mount_open(&fs->mount);
+	bool lost = false;
+	int r;
+
+	*why = NULL;
+	if (fd < 0) {
+		*why = "it was unmounted, or another file system is there now";
+		return 0;
+	}
+	/* most of what is dirty: writing it back marks inodes, and this way in
+	 * the epoch that ends */
+	(void)syncfs(fd);
+	r = tracker_turn(e->tracker, fs->slot);
+	if (r < 0)
+		return r;
+	if (syncfs(fd) < 0)
+		return log_fail(-errno, "sync %s", fs->mount.path);
+	r = take_idle(e, fs, &lost);
+	if (r < 0 || lost)
+		*why = r < 0 ? "its marks could not be kept"
+			     : "there were more changes than the tracker holds";
+	return 0;
+}
+
+/* --- what is kept --- */
+
+static uint64_t least_needed(const struct fs *fs)
+{
+	uint64_t least = fs->epoch;
+	size_t i;
+
+	for (i = 0; i < fs->n_consumers; i++)
+		least = MIN(least, fs->consumers[i].epoch);
+	return fs->n_consumers ? least : 0;
+}
+
+static bool is_border(const struct fs *fs, uint64_t from, uint64_t to)
+{
+	size_t i;
+
+	for (i = 0; i < fs->n_consumers; i++)
+		if (fs->consumers[i].epoch >= from &&
+		    fs->consumers[i].epoch < to)
+			return true;
+	return false;
+}
+
+/* Drop what everyone has passed; join what nobody tells apart. */
+static int tidy(struct fs *fs)
+{
+	uint64_t least = least_needed(fs);
+	size_t i, n = 0;
+	int r = 0;
+
+	for (i = 0; i < fs->n_chunks; i++) {
+		struct state_chunk *c = &fs->chunks[i];
+
+		if (c->epoch <= least) {
+			fs->floor = MAX(fs->floor, c->epoch);
+			state_chunk_remove(fs->dir, c);
+		} else if (r == 0 && n > 0 &&
+			   !is_border(fs, fs->chunks[n - 1].epoch, c->epoch)) {
+			struct state_chunk to = { .epoch = c->epoch,
+						  .number = fs->next_number++ };
+
+			r = state_chunk_join(fs->dir, &fs->chunks[n - 1], c,
+					     &to);
+			if (r == 0)
+				fs->chunks[n - 1] = to;
+			else
+				fs->chunks[n++] = *c;
+		} else {
+			fs->chunks[n++] = *c;
+		}
+	}
+	fs->n_chunks = n;
+	return r;
+}
+
+static void note_consumer(struct fs *fs, const char *name, uint64_t epoch)
+{
+	struct state_consumer *c = NULL;
+	size_t i;
+
+	for (i = 0; i < fs->n_consumers; i++)
+		if (!strcmp(fs->consumers[i].name, name))
+			c = &fs->consumers[i];
+	if (!c && fs->n_consumers == CONSUMERS_MAX) {
+		/* the one furthest behind: it will look at everything */
+		c = &fs->consumers[0];
+		for (i = 1; i < fs->n_consumers; i++)
+			if (fs->consumers[i].epoch < c->epoch)
+				c = &fs->consumers[i];
+	}
+	if (!c)
+		c = &fs->consumers[fs->n_consumers++];
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->epoch = epoch;
+}
+
+static int collect(struct fs *fs, uint64_t after, struct dirty *d)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < fs->n_chunks; i++)
+		if (fs->chunks[i].epoch > after)
+			r = state_chunk_read(fs->dir, &fs->chunks[i], d);
+	dirty_sort(d);
+	return r;
+}
+
+/* --- begin --- */
+
+static const char *mistrust(const struct epochs *e, const struct fs *fs,
+			    const struct epochs_token *since)
+{
+	if (!since)
+		return "this is the first backup with the tracker";
+	if (memcmp(since->instance, tracker_instance(e->tracker),
+		   TRACKER_INSTANCE_LEN) != 0)
+		return "the tracker was started anew since the last backup";
+	if (memcmp(since->fs, fs->id, EPOCHS_ID_LEN) != 0)
+		return fs->last_why
+			       ?: "tracking began anew since the last backup";
+	if (since->epoch >= fs->epoch || since->epoch < fs->floor)
+		return "the changes since the last backup are not kept any "
+		       "more";
+	return NULL;
+}
+
+/* lock: held */
+static int begin(struct epochs *e, struct fs *fs,
+		 const struct epochs_token *since, const char *consumer,
+		 struct epochs_answer *out)
+{
+	const char *lost;
+	uint64_t closed;
+	int r = turn(e, fs, &lost);
+
+	if (r == 0 && lost) {
+		struct mount now;
+
+		r = mount_of(fs->mount.path, &now);
+		if (r == 0 && now.dev == fs->mount.dev) {
+			mount_release(&fs->mount);
+			fs->mount = now;
+			r = fs_reset(e, fs, lost);
+		} else {
+			if (r == 0)
+				mount_release(&now);
+			return -ENODEV;
+		}
+		if (r == 0)
+			r = turn(e, fs, &lost);
+		if (r == 0 && lost)
+			return log_fail(-EAGAIN, "track %s: %s", fs->mount.path,
+					lost);
+	}
+	if (r < 0)
+		return r;
+	closed = fs->epoch++;
+	out->why = mistrust(e, fs, since);
+	out->trusted = !out->why;
+	if (out->trusted)
+		note_consumer(fs, consumer, since->epoch);
+	/* of a new one nothing is known but that it needs what comes now */
+	if (!out->trusted && consumer[0])
+		note_consumer(fs, consumer, closed);
+	r = tidy(fs);
+	if (r == 0 && out->trusted)
+		r = collect(fs, since->epoch, &out->dirty);
+	if (r < 0 || out->dirty.lost) {
+		out->trusted = false;
+		out->why = "the marks that were kept cannot be read";
+		dirty_release(&out->dirty);
+		r = fs_reset(e, fs, out->why);
+	}
+	memcpy(out->token.instance, tracker_instance(e->tracker),
+	       TRACKER_INSTANCE_LEN);
+	memcpy(out->token.fs, fs->id, EPOCHS_ID_LEN);
+	out->token.epoch = closed;
+	return r < 0 ? r : fs_save(e, fs);
+}
+
+int epochs_begin(struct epochs *e, dev_t dev, const struct epochs_token *since,
+		 const char *consumer, struct epochs_answer *out)
+{
+	struct fs *fs;
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	pthread_mutex_lock(&e->lock);
+	fs = find(e, dev);
+	r = fs ? begin(e, fs, since, consumer, out) : -ENODEV;
+	pthread_mutex_unlock(&e->lock);
+	if (r < 0)
+		dirty_release(&out->dirty);
+	return r;
+}
+
+int epochs_peek(struct epochs *e, dev_t dev, struct dirty *out)
+{
+	struct fs *fs;
+	int r = -ENODEV;
+
+	pthread_mutex_lock(&e->lock);
+	fs = find(e, dev);
+	if (fs)
+		r = collect(fs, least_needed(fs), out);
+	if (fs && r == 0)
+		r = tracker_peek(e->tracker, fs->slot, out);
+	pthread_mutex_unlock(&e->lock);
+	dirty_sort(out);
+	return r;
+}
+
+/* --- the list --- */
+
+/* lock: held */
+static int add_mount(struct epochs *e, struct mount *m)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	int r;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->mount = *m;
+	memset(m, 0, sizeof(*m));
+	r = tracker_add(e->tracker, fs->mount.dev, &fs->slot);
+	if (r == -EEXIST) { /* of a daemon that left no state */
+		r = tracker_remove(e->tracker, fs->slot);
+		if (r == 0)
+			r = tracker_add(e->tracker, fs->mount.dev, &fs->slot);
+	}
+	if (r == 0)
+		r = fs_new_id(e, fs);
+	if (r < 0) {
+		fs_free(fs);
+		return r;
+	}
+	fs->next = e->list;
+	e->list = fs;
+	log_info("tracking %s (%s)", fs->mount.path, fs->mount.type);
+	return 0;
+}
+
+int epochs_add(struct epochs *e, const char *path, const char **why)
+{
+	struct mount m;
+	int r = mount_of(path, &m);
+
+	*why = NULL;
+	if (r < 0)
+		return log_fail(r, "find the mount of %s", path);
+	*why = refuses(e, &m);
+	pthread_mutex_lock(&e->lock);
+	if (*why)
+		r = -EOPNOTSUPP;
+	else if (!find(e, m.dev))
+		r = add_mount(e, &m);
+	pthread_mutex_unlock(&e->lock);
+	mount_release(&m);
+	return r;
+}
+
+int epochs_remove(struct epochs *e, const char *path)
+{
+	struct stat st;
+	struct fs **at, *fs;
+	bool is_there = stat(path, &st) == 0;
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&e->lock);
+	for (at = &e->list; (fs = *at); at = &fs->next)
+		if (!strcmp(fs->mount.path, path) ||
+		    (is_there && fs->mount.dev == st.st_dev))
+			break;
+	if (fs) {
+		r = tracker_remove(e->tracker, fs->slot);
+		state_remove(fs->dir);
+		*at = fs->next;
+		log_info("no longer tracking %s", fs->mount.path);
+		fs_free(fs);
+	}
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+static int status_of(struct epochs *e, const struct fs *fs,
+		     struct epochs_status *s)
+{
+	size_t i;
+
+	*s = (struct epochs_status){ .path = fs->mount.path,
+				     .type = fs->mount.type,
+				     .dev = fs->mount.dev,
+				     .epoch = fs->epoch,
+				     .consumers = (uint32_t)fs->n_consumers,
+				     .resets = fs->resets,
+				     .last_why = fs->last_why };
+	for (i = 0; i < fs->n_chunks; i++)
+		s->kept_inodes += fs->chunks[i].inodes;
+	return tracker_slot(e->tracker, fs->slot, &s->slot);
+}
+
+int epochs_each(struct epochs *e, epochs_fn *fn, void *arg)
+{
+	struct fs *fs;
+	int r = 0;
+
+	pthread_mutex_lock(&e->lock);
+	for (fs = e->list; r == 0 && fs; fs = fs->next) {
+		struct epochs_status s;
+
+		r = status_of(e, fs, &s);
+		if (r == 0)
+			r = fn(arg, &s);
+	}
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+/* The kernel's sets are shared by all: at a third, whoever has most is
+ * emptied. No epoch ends with it, so nothing needs to be synced. */
+void epochs_tick(struct epochs *e)
+{
+	struct fs *fs, *most = NULL;
+	uint64_t sum = 0, best = 0;
+	bool lost;
+
+	pthread_mutex_lock(&e->lock);
+	for (fs = e->list; fs; fs = fs->next) {
+		struct tracker_slot slot;
+
+		if (tracker_slot(e->tracker, fs->slot, &slot) < 0)
+			continue;
+		sum += slot.inodes - fs->drained;
+		if (slot.inodes - fs->drained > best) {
+			best = slot.inodes - fs->drained;
+			most = fs;
+		}
+	}
+	if (most && sum > e->max_inodes / 3 &&
+	    tracker_turn(e->tracker, most->slot) == 0 &&
+	    (take_idle(e, most, &lost) < 0 || lost))
+		(void)fs_reset(e, most,
+			       "there were more changes than the tracker "
+			       "holds");
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* --- start --- */
+
+static int adopt(struct epochs *e, const char *name)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	struct state_info info = { 0 };
+	bool lost = false;
+	size_t i;
+	int r = -ENOMEM;
+
+	if (fs && asprintf(&fs->dir, "%s/%s", e->dir, name) >= 0)
+		r = state_load(fs->dir, &info, &fs->chunks, &fs->n_chunks);
+	if (r == 0 &&
+	    (hex_decode(fs->id, sizeof(fs->id), name, strlen(name)) < 0 ||
+	     memcmp(info.instance, tracker_instance(e->tracker),
+		    sizeof(info.instance)) != 0))
+		r = -ESTALE;
+	if (r == 0)
+		r = mount_of(info.path, &fs->mount);
+	if (r == 0 && (fs->mount.dev != info.dev ||
+		       fs->mount.id != info.mount_id || !fs->mount.id))
+		r = -ESTALE;
+	if (r == 0 &&
+	    tracker_add(e->tracker, fs->mount.dev, &fs->slot) != -EEXIST)
+		r = -ESTALE; /* nobody recorded it */
+	if (r == 0) {
+		fs->epoch = info.epoch;
+		fs->floor = info.floor;
+		fs->next_number = info.next_number;
+		memcpy(fs->consumers, info.consumers,
+		       info.n_consumers * sizeof(*fs->consumers));
+		fs->n_consumers = info.n_consumers;
+		/* files that were written after info have numbers, too */
+		for (i = 0; i < fs->n_chunks; i++)
+			fs->next_number =
+				MAX(fs->next_number, fs->chunks[i].number + 1);
+		r = take_idle(e, fs, &lost);
+	}
+	state_info_release(&info);
+	if (r < 0 || lost) {
+		if (fs && fs->dir)
+			state_remove(fs->dir);
+		fs_free(fs);
+		return r == -ENOMEM ? r : 0;
+	}
+	fs->next = e->list;
+	e->list = fs;
+	log_info("still tracking %s, epoch %llu", fs->mount.path,
+		 (unsigned long long)fs->epoch);
+	return 0;
+}
+
+int epochs_open(struct tracker *t, const char *state_dir, struct epochs **out)
+{
+	struct epochs *e = calloc(1, sizeof(*e));
+	uint32_t used;
+	struct dirent *ent;
+	DIR *d;
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	pthread_mutex_init(&e->lock, NULL);
+	e->tracker = t;
+	e->dir = strdup(state_dir);
+	r = e->dir ? io_mkdir_p(state_dir) : -ENOMEM;
+	if (r == 0)
+		r = tracker_fill(t, &used, &e->max_inodes);
+	d = r == 0 ? opendir(state_dir) : NULL;
+	if (r == 0 && !d)
+		r = -errno;
+	while (r == 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.')
+			r = adopt(e, ent->d_name);
+	if (d)
+		closedir(d);
+	if (r < 0) {
+		log_fail(r, "read the state in %s", state_dir);
+		epochs_close(e);
+		return r;
+	}
+	*out = e;
+	return 0;
+}
+
+void epochs_close(struct epochs *e)
+{
+	struct fs *fs;
+
+	if (!e)
+		return;
+	while ((fs = e->list)) {
+		e->list = fs->next;
+		fs_free(fs);
+	}
+	pthread_mutex_destroy(&e->lock);
+	free(e->dir);
+	free(e);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mounts.h - which file system is where.
+ *
+ * Errors:  negative errno, not logged.
+ * Memory:  mount_release() frees the strings.
+ * Threads: any.
+ * Source:  proc(5) mountinfo; statx(2), STATX_MNT_ID_UNIQUE (Linux 6.8).
+ */
+#ifndef DAEMON_MOUNTS_H
+#define DAEMON_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/macros.h"
+
+struct mount {
+	char *path;
+	char *type;
+	char *options; /* of the super block */
+	dev_t dev;
+	uint64_t id; /* never used again while the kernel runs; 0: not known */
+};
+
+void mount_release(struct mount *m);
+/* The mount that path lies on. */
+MUST_CHECK int mount_of(const char *path, struct mount *out);
+/* Open the mount's root; -ESTALE if another file system is there by now. */
+MUST_CHECK int mount_open(const struct mount *m);
+
+#endif /* DAEMON_MOUNTS_H */

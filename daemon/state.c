@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.c - a tracked file system's state on disk.
+ */
+#include "daemon/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+
+#define INFO_MAX ((size_t)64 << 10)
+
+void state_info_release(struct state_info *info)
+{
+	free(info->path);
+	free(info->consumers);
+	memset(info, 0, sizeof(*info));
+}
+
+/* --- info --- */
+
+int state_save(const char *dir, const struct state_info *info)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(INFO_MAX);
+	CLEANUP_FREE char *path = NULL;
+	struct json_out j = JSON_OUT(&b);
+	char id[24];
+	size_t i;
+	int e;
+
+	/* 64 bits do not fit a JSON number */
+	snprintf(id, sizeof(id), "%" PRIu64, info->mount_id);
+	json_object(&j, NULL);
+	json_name(&j, "path", SPAN(info->path, strlen(info->path)));
+	json_hex(&j, "instance", info->instance, sizeof(info->instance));
+	json_u64(&j, "dev", info->dev);
+	json_str(&j, "mount_id", id);
+	json_u64(&j, "epoch", info->epoch);
+	json_u64(&j, "floor", info->floor);
+	json_u64(&j, "next_number", info->next_number);
+	json_object(&j, "consumers");
+	for (i = 0; i < info->n_consumers; i++)
+		json_u64(&j, info->consumers[i].name, info->consumers[i].epoch);
+	json_close(&j);
+	json_close(&j);
+	e = json_end(&j);
+	if (e == 0 && asprintf(&path, "%s/info", dir) < 0)
+		e = -ENOMEM;
+	if (e == 0)
+		e = io_replace_file(AT_FDCWD, path, SPAN_OF(&b));
+	return e < 0 ? log_fail(e, "write %s/info", dir) : 0;
+}
+
+static int read_consumers(const struct json *list, struct state_info *info)
+{
+	const struct json *item;
+	size_t n = 0;
+
+	for (item = json_first(list); item; item = json_next(item))
+		n++;
+	info->consumers = calloc(n + 1, sizeof(*info->consumers));
+	if (!info->consumers)
+		return -ENOMEM;
+	for (item = json_first(list); item; item = json_next(item)) {
+		struct state_consumer *c =
+			&info->consumers[info->n_consumers++];
+
+		if (!json_key(item) ||
+		    strlen(json_key(item)) >= sizeof(c->name) ||
+		    json_to_u64(item, &c->epoch) < 0)
+			return -EUCLEAN;
+		snprintf(c->name, sizeof(c->name), "%s", json_key(item));
+	}
+	return n > 64 ? -EUCLEAN : 0;
+}
+
+static int read_info(const struct json *j, struct state_info *info)
+{
+	const char *path = json_to_str(json_get(j, "path"));
+	const char *instance = json_to_str(json_get(j, "instance"));
+	const char *id = json_to_str(json_get(j, "mount_id"));
+	uint64_t dev;
+
+	/* a path that is not UTF-8 is looked up anew: never trusted */
+	if (!path || json_get(j, "path_b64") || !instance || !id ||
+	    hex_decode(info->instance, sizeof(info->instance), instance,
+		       strlen(instance)) < 0 ||
+	    json_to_u64(json_get(j, "dev"), &dev) < 0 ||
+	    json_to_u64(json_get(j, "epoch"), &info->epoch) < 0 ||
+	    json_to_u64(json_get(j, "floor"), &info->floor) < 0 ||
+	    json_to_u64(json_get(j, "next_number"), &info->next_number) < 0)
+		return -EUCLEAN;
+	info->dev = dev;
+	info->mount_id = strtoull(id, NULL, 10);
+	info->path = strdup(path);
+	if (!info->path)
+		return -ENOMEM;
+	return read_consumers(json_get(j, "consumers"), info);
+}
+
+static int chunk_order(const void *a, const void *b)
+{
+	const struct state_chunk *x = a, *y = b;
+
+	if (x->epoch != y->epoch)
+		return x->epoch > y->epoch ? 1 : -1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int list_chunks(const char *dir, struct state_chunk **out, size_t *n)
+{
+	DIR *d = opendir(dir);
+	struct dirent *ent;
+	int e = 0;
+
+	if (!d)
+		return -errno;
+	while (e == 0 && (ent = readdir(d))) {
+		struct state_chunk c = { 0 };
+		int end = 0;
+		void *p;
+
+		if (sscanf(ent->d_name, "%" SCNu64 ".%" SCNu64 "%n", &c.epoch,
+			   &c.number, &end) != 2 ||
+		    ent->d_name[end])
+			continue;
+		p = realloc(*out, (*n + 1) * sizeof(**out));
+		if (p) {
+			*out = p;
+			(*out)[(*n)++] = c;
+		} else {
+			e = -ENOMEM;
+		}
+	}
+	closedir(d);
+	if (*n)
+		qsort(*out, *n, sizeof(**out), chunk_order);
+	return e;
+}
+
+int state_load(const char *dir, struct state_info *info,
+	       struct state_chunk **chunks, size_t *n_chunks)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(INFO_MAX);
+	CLEANUP_JSON struct json *j = NULL;
+	CLEANUP_FREE char *path = NULL;
+	int e;
+
+	if (asprintf(&path, "%s/info", dir) < 0)
+		return -ENOMEM;
+	e = io_read_file(AT_FDCWD, path, &b);
+	if (e == 0)
+		e = json_parse(SPAN_OF(&b), INFO_MAX, &j);
+	if (e == 0)
+		e = read_info(j, info);
+	return e < 0 ? e : list_chunks(dir, chunks, n_chunks);
+}
+
+/* --- chunks --- */
+
+static char *chunk_path(const char *dir, const struct state_chunk *c)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%" PRIu64 ".%" PRIu64, dir, c->epoch,
+			c->number) < 0
+		       ? NULL
+		       : path;
+}
+
+int state_chunk_write(const char *dir, const struct state_chunk *c,
+		      const struct dirty *d)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
+	CLEANUP_FREE char *path = chunk_path(dir, c);
+	int e = path ? dirty_encode(d, &b) : -ENOMEM;
+
+	if (e == 0)
+		e = io_replace_file(AT_FDCWD, path, SPAN_OF(&b));
+	return e < 0 ? log_fail(e, "write %s", path ? path : dir) : 0;
+}
+
+int state_chunk_read(const char *dir, const struct state_chunk *c,
+		     struct dirty *d)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
+	CLEANUP_FREE char *path = chunk_path(dir, c);
+	struct dirty some = { 0 };
+	int e = path ? io_read_file(AT_FDCWD, path, &b) : -ENOMEM;
+
+	if (e == 0)
+		e = dirty_decode(SPAN_OF(&b), &some);
+	if (e == 0)
+		dirty_merge(d, &some);
+	dirty_release(&some);
+	return e < 0 ? log_fail(e, "read %s", path ? path : dir) : 0;
+}
+
+int state_chunk_join(const char *dir, const struct state_chunk *a,
+		     const struct state_chunk *b, struct state_chunk *to)
+{
+	struct dirty d = { 0 };
+	int e = state_chunk_read(dir, a, &d);
+
+	if (e == 0)
+		e = state_chunk_read(dir, b, &d);
+	dirty_sort(&d);
+	to->inodes = d.n_inodes;
+	if (e == 0 && d.lost)
+		e = -ENOMEM;
+	if (e == 0)
+		e = state_chunk_write(dir, to, &d);
+	dirty_release(&d);
+	if (e < 0)
+		return e;
+	state_chunk_remove(dir, a);
+	state_chunk_remove(dir, b);
+	return 0;
+}
+
+void state_chunk_remove(const char *dir, const struct state_chunk *c)
+{
+	CLEANUP_FREE char *path = chunk_path(dir, c);
+
+	if (path && unlink(path) < 0 && errno != ENOENT)
+		log_warn("remove %s: %s", path, log_strerror(-errno));
+}
+
+void state_remove(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *ent;
+
+	if (!d)
+		return;
+	/* info first: without it the rest is nothing */
+	unlinkat(dirfd(d), "info", 0);
+	while ((ent = readdir(d)))
+		if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+			unlinkat(dirfd(d), ent->d_name, 0);
+	closedir(d);
+	if (rmdir(dir) < 0)
+		log_warn("remove %s: %s", dir, log_strerror(-errno));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.h - a tracked file system's state on disk (a tmpfs).
+ *
+ * A directory with "info" and a file for each chunk of marks. Outlives the
+ * daemon, not the machine: what was recorded ends with the kernel.
+ *
+ * Errors:  negative errno, logged; -EUCLEAN: damaged, not logged.
+ * Memory:  as said at each.
+ * Threads: one at a time for one directory.
+ */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include <sys/types.h>
+
+#include "track/dirty.h"
+
+#define STATE_CONSUMER_LEN 65
+
+struct state_chunk {
+	uint64_t epoch;	 /* its last one */
+	uint64_t number; /* of the file */
+	uint64_t inodes;
+};
+
+struct state_consumer {
+	char name[STATE_CONSUMER_LEN];
+	uint64_t epoch; /* of its last recovery point */
+};
+
+struct state_info {
+	char *path;
+	uint8_t instance[16];
+	dev_t dev;
+	uint64_t mount_id;
+	uint64_t epoch, floor, next_number;
+	struct state_consumer *consumers;
+	size_t n_consumers;
+};
+
+/* Frees path and consumers of an info that was loaded. */
+void state_info_release(struct state_info *info);
+MUST_CHECK int state_save(const char *dir, const struct state_info *info);
+/* *chunks is malloc'd, in ascending order of epochs. */
+MUST_CHECK int state_load(const char *dir, struct state_info *info,
+			  struct state_chunk **chunks, size_t *n_chunks);
+
+MUST_CHECK int state_chunk_write(const char *dir, const struct state_chunk *c,
+				 const struct dirty *d);
+/* Adds to d. */
+MUST_CHECK int state_chunk_read(const char *dir, const struct state_chunk *c,
+				struct dirty *d);
+/* Both become to, whose inodes are counted. */
+MUST_CHECK int state_chunk_join(const char *dir, const struct state_chunk *a,
+				const struct state_chunk *b,
+				struct state_chunk *to);
+void state_chunk_remove(const char *dir, const struct state_chunk *c);
+/* The directory and all in it. */
+void state_remove(const char *dir);
+
+#endif /* DAEMON_STATE_H */

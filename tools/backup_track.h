@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backup_track.h - a backup asks the daemon what changed.
+ *
+ * For each file system of the sources that is tracked, the epoch is turned;
+ * if the catalog's token and the daemon agree that nothing can have been
+ * missed, the walk looks only at what the tracker names. Else it scans, and
+ * says why.
+ *
+ * Errors:  negative errno, logged; that there is no daemon is none.
+ * Memory:  freed by track_end(), before the catalog is closed.
+ */
+#ifndef TOOLS_BACKUP_TRACK_H
+#define TOOLS_BACKUP_TRACK_H
+
+#include "archive/archiver.h"
+
+struct track;
+
+struct track_options {
+	struct archiver *archiver;
+	struct catalog *catalog;
+	const struct filter *filter;
+	bool one_file_system;
+	bool differs; /* an option that a record does not tell is given */
+	const uint8_t *consumer; /* SHA256_LEN: repository and sources */
+};
+
+/* Before archiver_run(). */
+MUST_CHECK int track_begin(const struct track_options *opt, struct track **out);
+/* After it: give the catalog the token for the next time, just before
+ * catalog_commit(). */
+void track_commit(struct track *t);
+/* NULL is allowed. */
+void track_end(struct track *t);
+/* "tracker", "tracker and scan", "scan". t may be NULL. */
+const char *track_source(const struct track *t);
+/* Why there was a scan, or NULL. */
+const char *track_why(const struct track *t);
+
+#endif /* TOOLS_BACKUP_TRACK_H */
