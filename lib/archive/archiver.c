@@ -177,6 +177,19 @@ bool archiver_has(struct archiver *a, const uint8_t id[CHUNK_ID_LEN])
 	return w && writer_has(w, id);
 }
 
+/* Without a live tree each chunk must be looked up. */
+bool archiver_has_content(struct archiver *a, struct span content)
+{
+	struct content_iter it;
+	struct extent x;
+	int e = content_open(content, &it);
+
+	while (e >= 0 && (e = content_next(&it, &x)) == 1)
+		if (x.kind != EXTENT_HOLE && !archiver_has(a, x.id))
+			return false;
+	return e == 0;
+}
+
 /* --- file systems --- */
 
 /* What is made up by the kernel as one looks at it. */

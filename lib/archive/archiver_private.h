@@ -158,6 +158,8 @@ void archiver_item(struct archiver *a, struct dir_job *dir, struct span name,
  * which has then ended the walk. */
 struct lane *walker_lane(struct walker *w);
 bool archiver_has(struct archiver *a, const uint8_t id[CHUNK_ID_LEN]);
+/* Every chunk of it? */
+bool archiver_has_content(struct archiver *a, struct span content);
 /* The lasting number of a file system; fd is an object on it. With sync, one
  * that is seen so for the first time is synced: nothing of it was read yet. */
 uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,

@@ -435,19 +435,6 @@ static bool may_keep(const struct walker *w, const struct dir_job *dir,
 	return dir->record_live || old->type != NODE_FILE;
 }
 
-/* Without a live tree each chunk must be looked up. */
-static bool content_is_stored(struct archiver *a, struct span content)
-{
-	struct content_iter it;
-	struct extent x;
-	int e = content_open(content, &it);
-
-	while (e >= 0 && (e = content_next(&it, &x)) == 1)
-		if (x.kind != EXTENT_HOLE && !archiver_has(a, x.id))
-			return false;
-	return e == 0;
-}
-
 static void count_file(struct dir_job *dir, const struct node *n)
 {
 	if (n->type == NODE_FILE) {
@@ -497,7 +484,7 @@ void walk_entry(struct walker *w, struct dir_job *dir, struct entry *entry,
 	} else if (old && n.type == NODE_FILE && !dir->record_live &&
 		   !entry->tracked && attr_is_same(old, &n) &&
 		   !(old->flags & (NODE_RACY | NODE_PARTIAL)) &&
-		   content_is_stored(w->a, old->content)) {
+		   archiver_has_content(w->a, old->content)) {
 		entry_keep(entry, old, old_raw);
 		__atomic_store_n(&dir->changed, true, __ATOMIC_RELAXED);
 	} else {
