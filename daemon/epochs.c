@@ -30,6 +30,9 @@
 
 #define CONSUMERS_MAX 64
 
+#define WHY_UNMOUNTED "it was unmounted, or another file system is there now"
+#define WHY_FULL "there were more changes than the tracker holds"
+
 struct fs {
 	struct fs *next;
 	struct mount mount;
@@ -194,7 +197,7 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 
 	*why = NULL;
 	if (fd < 0) {
-		*why = "it was unmounted, or another file system is there now";
+		*why = WHY_UNMOUNTED;
 		return 0;
 	}
 	/* most of what is dirty: writing it back marks inodes, and this way in
@@ -207,8 +210,7 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 		return log_fail(-errno, "sync %s", fs->mount.path);
 	r = take_idle(e, fs, &lost);
 	if (r < 0 || lost)
-		*why = r < 0 ? "its marks could not be kept"
-			     : "there were more changes than the tracker holds";
+		*why = r < 0 ? "its marks could not be kept" : WHY_FULL;
 	return 0;
 }
 
@@ -319,44 +321,59 @@ static const char *mistrust(const struct epochs *e, const struct fs *fs,
 	return NULL;
 }
 
+/* Reset, and turn once more: pages that are dirty now make no mark when they
+ * are written again, unless they were written back before. */
+static int start_over(struct epochs *e, struct fs *fs, const char *why)
+{
+	const char *lost;
+	int r = fs_reset(e, fs, why);
+
+	if (r == 0)
+		r = turn(e, fs, &lost);
+	if (r == 0 && lost)
+		r = log_fail(-EAGAIN, "track %s: %s", fs->mount.path, lost);
+	return r;
+}
+
+/* What is mounted there now, if it has the same device number. */
+static int look_again(struct fs *fs)
+{
+	struct mount now;
+	int r = mount_of(fs->mount.path, &now);
+
+	if (r < 0)
+		return -ENODEV;
+	if (now.dev != fs->mount.dev) {
+		mount_release(&now);
+		return -ENODEV;
+	}
+	mount_release(&fs->mount);
+	fs->mount = now;
+	return 0;
+}
+
 /* lock: held */
 static int begin(struct epochs *e, struct fs *fs,
 		 const struct epochs_token *since, const char *consumer,
 		 struct epochs_answer *out)
 {
 	const char *lost;
-	uint64_t closed;
 	int r = turn(e, fs, &lost);
 
-	if (r == 0 && lost) {
-		struct mount now;
-
-		r = mount_of(fs->mount.path, &now);
-		if (r == 0 && now.dev == fs->mount.dev) {
-			mount_release(&fs->mount);
-			fs->mount = now;
-			r = fs_reset(e, fs, lost);
-		} else {
-			if (r == 0)
-				mount_release(&now);
-			return -ENODEV;
-		}
-		if (r == 0)
-			r = turn(e, fs, &lost);
-		if (r == 0 && lost)
-			return log_fail(-EAGAIN, "track %s: %s", fs->mount.path,
-					lost);
-	}
+	if (r == 0 && lost)
+		r = look_again(fs);
+	if (r == 0 && lost)
+		r = start_over(e, fs, lost);
 	if (r < 0)
 		return r;
-	closed = fs->epoch++;
+	out->token.epoch = fs->epoch++;
 	out->why = mistrust(e, fs, since);
 	out->trusted = !out->why;
 	if (out->trusted)
 		note_consumer(fs, consumer, since->epoch);
 	/* of a new one nothing is known but that it needs what comes now */
 	if (!out->trusted && consumer[0])
-		note_consumer(fs, consumer, closed);
+		note_consumer(fs, consumer, out->token.epoch);
 	r = tidy(fs);
 	if (r == 0 && out->trusted)
 		r = collect(fs, since->epoch, &out->dirty);
@@ -364,12 +381,15 @@ static int begin(struct epochs *e, struct fs *fs,
 		out->trusted = false;
 		out->why = "the marks that were kept cannot be read";
 		dirty_release(&out->dirty);
-		r = fs_reset(e, fs, out->why);
+		r = start_over(e, fs, out->why);
+		/* the numbers began anew, too */
+		out->token.epoch = fs->epoch++;
+		if (consumer[0])
+			note_consumer(fs, consumer, out->token.epoch);
 	}
 	memcpy(out->token.instance, tracker_instance(e->tracker),
 	       TRACKER_INSTANCE_LEN);
 	memcpy(out->token.fs, fs->id, EPOCHS_ID_LEN);
-	out->token.epoch = closed;
 	return r < 0 ? r : fs_save(e, fs);
 }
 
@@ -389,7 +409,7 @@ int epochs_begin(struct epochs *e, dev_t dev, const struct epochs_token *since,
 	return r;
 }
 
-int epochs_peek(struct epochs *e, dev_t dev, struct dirty *out)
+int epochs_peek(struct epochs *e, dev_t dev, bool kept, struct dirty *out)
 {
 	struct fs *fs;
 	int r = -ENODEV;
@@ -397,7 +417,7 @@ int epochs_peek(struct epochs *e, dev_t dev, struct dirty *out)
 	pthread_mutex_lock(&e->lock);
 	fs = find(e, dev);
 	if (fs)
-		r = collect(fs, least_needed(fs), out);
+		r = collect(fs, kept ? least_needed(fs) : fs->epoch - 1, out);
 	if (fs && r == 0)
 		r = tracker_peek(e->tracker, fs->slot, out);
 	pthread_mutex_unlock(&e->lock);
@@ -454,33 +474,64 @@ int epochs_add(struct epochs *e, const char *path, const char **why)
 	return r;
 }
 
-int epochs_remove(struct epochs *e, const char *path)
+/* lock: held. A path that is no mount any more lies on another file system,
+ * which may be tracked, too: so the path comes before the device. */
+static struct fs **find_path(struct epochs *e, const char *path)
 {
+	struct fs **at;
 	struct stat st;
+
+	for (at = &e->list; *at; at = &(*at)->next)
+		if (!strcmp((*at)->mount.path, path))
+			return at;
+	if (stat(path, &st) < 0)
+		return at;
+	for (at = &e->list; *at; at = &(*at)->next)
+		if ((*at)->mount.dev == st.st_dev)
+			return at;
+	return at;
+}
+
+int epochs_remove(struct epochs *e, const char *path, char **point)
+{
 	struct fs **at, *fs;
-	bool is_there = stat(path, &st) == 0;
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&e->lock);
-	for (at = &e->list; (fs = *at); at = &fs->next)
-		if (!strcmp(fs->mount.path, path) ||
-		    (is_there && fs->mount.dev == st.st_dev))
-			break;
+	at = find_path(e, path);
+	fs = *at;
 	if (fs) {
 		r = tracker_remove(e->tracker, fs->slot);
 		state_remove(fs->dir);
 		*at = fs->next;
 		log_info("no longer tracking %s", fs->mount.path);
+		*point = TAKE_PTR(fs->mount.path);
 		fs_free(fs);
 	}
 	pthread_mutex_unlock(&e->lock);
 	return r;
 }
 
+static const char *status_why(const struct fs *fs,
+			      const struct tracker_slot *slot)
+{
+	CLEANUP_CLOSE int fd = mount_open(&fs->mount);
+
+	if (fd < 0 || slot->replaced)
+		return WHY_UNMOUNTED;
+	if (slot->lost)
+		return WHY_FULL;
+	if (fs->n_consumers == 0)
+		return fs->last_why
+			       ?: "no backup has used the tracker here so far";
+	return NULL;
+}
+
 static int status_of(struct epochs *e, const struct fs *fs,
 		     struct epochs_status *s)
 {
 	size_t i;
+	int r;
 
 	*s = (struct epochs_status){ .path = fs->mount.path,
 				     .type = fs->mount.type,
@@ -491,7 +542,12 @@ static int status_of(struct epochs *e, const struct fs *fs,
 				     .last_why = fs->last_why };
 	for (i = 0; i < fs->n_chunks; i++)
 		s->kept_inodes += fs->chunks[i].inodes;
-	return tracker_slot(e->tracker, fs->slot, &s->slot);
+	r = tracker_slot(e->tracker, fs->slot, &s->slot);
+	if (r < 0)
+		return r;
+	s->why = status_why(fs, &s->slot);
+	s->trusted = !s->why;
+	return 0;
 }
 
 int epochs_each(struct epochs *e, epochs_fn *fn, void *arg)
@@ -534,9 +590,7 @@ void epochs_tick(struct epochs *e)
 	if (most && sum > e->max_inodes / 3 &&
 	    tracker_turn(e->tracker, most->slot) == 0 &&
 	    (take_idle(e, most, &lost) < 0 || lost))
-		(void)fs_reset(e, most,
-			       "there were more changes than the tracker "
-			       "holds");
+		(void)fs_reset(e, most, WHY_FULL);
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -47,6 +47,8 @@ struct epochs_status {
 	uint64_t epoch;
 	uint64_t kept_inodes; /* marks kept for those who have not asked */
 	uint32_t consumers;
+	bool trusted;	      /* by a backup that asked before */
+	const char *why;      /* if not: a sentence's end, static */
 	uint64_t resets;      /* times that trust was lost */
 	const char *last_why; /* the last time, or NULL */
 	struct tracker_slot slot;
@@ -60,8 +62,10 @@ void epochs_close(struct epochs *e);
  * -EOPNOTSUPP, which is not logged. An added one is added again at the next
  * start by whoever starts the daemon. */
 MUST_CHECK int epochs_add(struct epochs *e, const char *path, const char **why);
-/* -ENOENT (not logged): it is not tracked. */
-MUST_CHECK int epochs_remove(struct epochs *e, const char *path);
+/* By the path that status tells, which need not be a mount any more, or by any
+ * other that lies there. *point is malloc'd: where it was mounted. -ENOENT
+ * (not logged): it is not tracked. */
+MUST_CHECK int epochs_remove(struct epochs *e, const char *path, char **point);
 
 /* since: NULL, or what the last recovery point remembers. consumer: who asks
  * (a hash of repository and sources). -ENODEV (not logged): dev is not
@@ -69,8 +73,10 @@ MUST_CHECK int epochs_remove(struct epochs *e, const char *path);
 MUST_CHECK int epochs_begin(struct epochs *e, dev_t dev,
 			    const struct epochs_token *since,
 			    const char *consumer, struct epochs_answer *out);
-/* All marks there are of now, without turning anything. */
-MUST_CHECK int epochs_peek(struct epochs *e, dev_t dev, struct dirty *out);
+/* The marks of the open epoch, or with kept all that are kept, without turning
+ * anything. -ENODEV (not logged): dev is not tracked. */
+MUST_CHECK int epochs_peek(struct epochs *e, dev_t dev, bool kept,
+			   struct dirty *out);
 
 typedef int epochs_fn(void *arg, const struct epochs_status *s);
 MUST_CHECK int epochs_each(struct epochs *e, epochs_fn *fn, void *arg);

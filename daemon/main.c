@@ -210,6 +210,28 @@ static int loop(struct epochs *epochs, int signals, pid_t command)
 	}
 }
 
+/* The directory that a file of ours will be in, if there is none; with
+ * --socket DIR/x, the group must be able to go through DIR. */
+static int make_parent(const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *dir = NULL;
+	struct stat st;
+	int e;
+
+	if (!slash || slash == path)
+		return 0;
+	dir = strndup(path, (size_t)(slash - path));
+	if (!dir)
+		return -ENOMEM;
+	if (stat(dir, &st) == 0)
+		return 0;
+	e = io_mkdir_p(dir);
+	if (e == 0 && chmod(dir, mode) < 0)
+		e = -errno;
+	return e < 0 ? log_fail(e, "make %s", dir) : 0;
+}
+
 static int run(const struct daemon_options *o, int signals)
 {
 	struct tracker_options topt = o->tracker;
@@ -219,6 +241,8 @@ static int run(const struct daemon_options *o, int signals)
 	int e, code = 1;
 
 	topt.pins = o->pins;
+	if (make_parent(o->socket, 0755) < 0 || make_parent(o->list, 0700) < 0)
+		return 1;
 	e = tracker_open(&topt, &sopt.tracker);
 	if (e < 0)
 		return 1;

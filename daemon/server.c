@@ -19,6 +19,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/mounts.h"
 
 #define CONNECTIONS_MAX 32
 #define LIST_MAX ((size_t)1 << 20)
@@ -116,27 +117,47 @@ void server_track_listed(const struct server_options *opt)
 
 /* --- operations --- */
 
+/* Track the mount that path lies on, or no longer; *point is its path. */
+static int change_tracking(struct epochs *epochs, const char *path, bool add,
+			   char **point, const char **why)
+{
+	struct mount m;
+	int e;
+
+	*why = NULL;
+	if (!add)
+		return epochs_remove(epochs, path, point);
+	e = mount_of(path, &m);
+	if (e < 0)
+		return e;
+	e = epochs_add(epochs, m.path, why);
+	*point = TAKE_PTR(m.path);
+	mount_release(&m);
+	return e;
+}
+
 static int op_track(struct request *q, bool add)
 {
 	const char *path = json_to_str(json_get(q->j, "path")), *why = NULL;
+	CLEANUP_FREE char *point = NULL;
 	int e;
 
 	if (!q->is_root)
 		return refuse(q, "only root may change what is tracked");
 	if (!path || path[0] != '/')
 		return refuse(q, "an absolute path is needed");
-	e = add ? epochs_add(q->s->opt.epochs, path, &why)
-		: epochs_remove(q->s->opt.epochs, path);
+	e = change_tracking(q->s->opt.epochs, path, add, &point, &why);
 	if (why)
 		return refuse(q, why);
-	if (e == -ENOENT)
+	if (e == -ENOENT && !add)
 		return refuse(q, "it is not tracked");
 	if (e < 0)
-		return refuse_errno(q, "track", e);
-	e = list_change(q->s, path, add);
+		return refuse_errno(q, path, e);
+	e = list_change(q->s, point, add);
 	if (e < 0)
 		return refuse_errno(q, "remember it for the next start", e);
 	json_bool(q->out, "done", true);
+	json_name(q->out, "path", SPAN(point, strlen(point)));
 	return 0;
 }
 
@@ -162,6 +183,8 @@ static int tell_fs(void *arg, const struct epochs_status *s)
 	json_u64(out, "epoch", s->epoch);
 	json_u64(out, "kept_inodes", s->kept_inodes);
 	json_u64(out, "backups", s->consumers);
+	json_bool(out, "trusted", s->trusted);
+	json_str(out, "why", s->why);
 	json_u64(out, "resets", s->resets);
 	json_str(out, "last_reset", s->last_why);
 	json_bool(out, "lost", s->slot.lost || s->slot.replaced);
@@ -259,11 +282,14 @@ static int op_changes(struct request *q)
 	const char *path = json_to_str(json_get(q->j, "path"));
 	struct dirty d = { 0 };
 	struct stat st;
+	bool kept;
 	int e;
 
+	if (json_to_bool(json_get(q->j, "kept"), &kept) < 0)
+		kept = false;
 	if (!path || stat(path, &st) < 0)
 		return refuse(q, "a path is needed");
-	e = epochs_peek(q->s->opt.epochs, st.st_dev, &d);
+	e = epochs_peek(q->s->opt.epochs, st.st_dev, kept, &d);
 	json_bool(q->out, "tracked", e == 0);
 	if (e == 0)
 		e = dirty_to_fd(&d, &q->pass);

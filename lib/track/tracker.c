@@ -652,9 +652,16 @@ int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
 
 int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d)
 {
+	struct track_slot s;
 	int e = read_set(t, slot << 1, d);
 
-	return e < 0 ? e : read_set(t, slot << 1 | 1, d);
+	if (e == 0)
+		e = read_set(t, slot << 1 | 1, d);
+	if (e == 0)
+		e = get_slot(t, slot, &s);
+	if (e == 0 && (s.lost || s.replaced))
+		d->lost = true;
+	return e;
 }
 
 struct drop {
