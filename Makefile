@@ -31,6 +31,8 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+unitdir ?= $(prefix)/lib/systemd/system
 mandir ?= $(prefix)/share/man
 bashdir ?= $(prefix)/share/bash-completion/completions
 zshdir ?= $(prefix)/share/zsh/vendor-completions
@@ -216,7 +218,7 @@ lint-cppcheck:
 		-D_GNU_SOURCE -D__linux__ -D__x86_64__ \
 		-Iinclude -Ilib -I. lib tools daemon
 lint-man: man
-	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1
+	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1 docs/*.8
 format:
 	$(Q)clang-format -i $(SOURCES)
 
@@ -230,6 +232,11 @@ $(B)/man/stamp: $(B)/tidemark
 
 install: all man
 	install -D -m 755 $(B)/tidemark $(DESTDIR)$(bindir)/tidemark
+	install -D -m 755 $(B)/tidemarkd $(DESTDIR)$(sbindir)/tidemarkd
+	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
+	install -m 644 docs/tidemarkd.8 $(DESTDIR)$(mandir)/man8/
+	sed 's,@sbindir@,$(sbindir),' packaging/tidemarkd.service \
+		>$(DESTDIR)$(unitdir)/tidemarkd.service
 	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(bashdir) \
 		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
 	install -m 644 $(B)/man/*.1 $(DESTDIR)$(mandir)/man1/

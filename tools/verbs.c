@@ -423,6 +423,28 @@ static const struct cli_opt explain_opts[] = {
 	OPT_END
 };
 
+static const struct cli_form track_forms[] = {
+	WORD("add", "PATH", 1, "track the file system that PATH lies on"),
+	WORD("remove", "PATH", 1, "track it no longer"),
+	WORD("list", "", 0, "list what is tracked"),
+	FORM_END
+};
+static const struct cli_form changes_forms[] = {
+	FORM("[PATH]", 0, 1), FORM_END
+};
+#define SOCKET                                                                 \
+	OPT(STRING, "socket", 0, "PATH", "where tidemarkd listens",            \
+	    .env = "TIDEMARK_SOCKET", .hint = CLI_HINT_FILE,                   \
+	    .detail = "The default is /run/tidemark/control.")
+static const struct cli_opt track_opts[] = { SOCKET, OPT_END };
+static const struct cli_opt changes_opts[] = {
+	FLAG("kept", 0, "also what is kept of the time before",
+	    .detail = "What a backup took is kept until the next one begins, "
+		      "since it may have failed."),
+	SOCKET,
+	OPT_END
+};
+
 static const struct cli_opt version_opts[] = {
 	FLAG("fault-points", 0, "list the points where a test can break it"),
 	OPT_END
@@ -444,6 +466,7 @@ static const struct cli_form help_forms[] = {
 #define LOOK .group = "Look"
 #define BACK .group = "Bring back"
 #define KEEP_UP .group = "Look after"
+#define TRACKING .group = "Track changes"
 #define OTHER .group = "Other"
 
 const struct cli_verb cli_verbs[] = {
@@ -567,6 +590,35 @@ const struct cli_verb cli_verbs[] = {
 		    "keeps the present passphrase alone.",
 	  .forms = key_forms, .opts = key_opts, .run = cmd_key,
 	  .aka = "keys passwd change-passphrase change-password" },
+	{ "track", TRACKING, .help = "record which files change",
+	  .detail =
+	  "Has tidemarkd record the changes of a file system, so that a backup "
+	  "looks only at what changed. The first backup with it scans. What "
+	  "was added is tracked after a restart, too. ext4 and xfs can be "
+	  "tracked.\n\n"
+	  "Needs no repository; add and remove need root.",
+	  .examples = "Track the file system of /home\n"
+		      "\ttidemark track add /home\n",
+	  .forms = track_forms, .opts = track_opts, .run = cmd_track,
+	  .arg_hint = CLI_HINT_DIR, .aka = "watch" },
+	{ "status", TRACKING, .help = "show what is tracked, and if it is trusted",
+	  .detail =
+	  "Prints for each tracked file system whether the next backup trusts "
+	  "the tracker, or why it scans; and how full the tracker's maps are. "
+	  "A change for which there was no room makes the next backup scan.",
+	  .forms = no_args, .opts = track_opts, .prints = true,
+	  .run = cmd_status },
+	{ "changes", TRACKING, .help = "list what changed since a backup",
+	  .detail =
+	  "Prints what tidemarkd has recorded of the file system of PATH, or "
+	  "of the working directory, since the last backup of it began: inodes of which only metadata changed "
+	  "(meta; of a directory, its entries), of which parts of the content "
+	  "changed (data, with the bytes), and of which all of it may have "
+	  "(whole).\n\n"
+	  "Names are those that the kernel knows; the others are inode "
+	  "numbers, which find -inum resolves.",
+	  .forms = changes_forms, .opts = changes_opts, .prints = true,
+	  .run = cmd_changes, .arg_hint = CLI_HINT_DIR },
 	{ "benchmark", OTHER, .help = "measure this machine",
 	  .detail = "Measures the building blocks: hashing, encryption, "
 		    "compression, chunking, and the repository's disk if one "

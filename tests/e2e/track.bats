@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: Apache-2.0
+# not tsan
+#
+# Change tracking as its users see it: what is tracked, what changed, and
+# backups that look only there, or scan and say why. Each test has a file
+# system and a daemon of its own.
+
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154
+
+load ../lib/helpers
+
+setup() {
+	tm_setup
+	requires_loop
+	requires jq
+	DAEMON=
+	PINS=/sys/fs/bpf/$(basename "$T" | tr . -)
+	export TIDEMARK_SOCKET=$T/socket
+	tidemarkd --run true 2>"$T/probe" ||
+		skip "no eBPF here: $(tail -n 1 "$T/probe")"
+	M=$T/mnt
+	mount_disk "$M" 64M
+	tm_init >/dev/null
+}
+
+teardown() {
+	daemon_ends || true
+	[ -z "${PINS:-}" ] || tidemarkd --stop-tracking || true
+	tm_teardown
+}
+
+tidemarkd() {
+	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
+		--pins "$PINS" --track-list "$T/var/list" "$@"
+}
+
+daemon_starts() { # [OPTION...]
+	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
+		--pins "$PINS" --track-list "$T/var/list" "$@" \
+		>>"$T/daemon.log" 2>&1 3>&- &
+	DAEMON=$!
+	BACKGROUND+=("$DAEMON")
+	wait_until daemon_answers
+}
+
+daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
+
+daemon_ends() { # [SIGNAL]
+	[ -n "${DAEMON:-}" ] || return 0
+	kill "-${1:-TERM}" "$DAEMON"
+	wait "$DAEMON" 2>/dev/null || true
+	DAEMON=
+}
+
+track() { "$TIDEMARK" track "$@"; }
+
+# A daemon that tracks, files, and two backups: the second one is trusted.
+tracked_tree() { # [OPTION of the daemon...]
+	daemon_starts "$@"
+	track add "$M"
+	mkdir "$M/dir"
+	echo small >"$M/dir/small"
+	echo other >"$M/dir/other"
+	head -c 8M /dev/urandom >"$M/big"
+	backs_up scan
+	backs_up tracker
+}
+
+# backs_up SOURCE [OPTION...]: and the summary says so; it is in $output.
+backs_up() {
+	local want=$1
+	shift
+	expect 0 tm backup --json "$@" "$M"
+	[ "$(summary change_source)" = "$want" ] || {
+		echo "by $(summary change_source), not by $want:"
+		echo "$output"
+		return 1
+	}
+}
+
+summary() {
+	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
+}
+
+# The latest snapshot has what is there now.
+is_captured() {
+	rm -rf "$T/restored"
+	tm restore --quiet "latest:$M" --target "$T/restored"
+	trees_equal "$M" "$T/restored"
+}
+
+fs_status() { # MEMBER
+	"$TIDEMARK" status --json |
+		jq -r "select(.message_type == \"file_system\").$1"
+}
+
+# changed PATH: its line, as JSON.
+changed() {
+	"$TIDEMARK" changes --json "$M" |
+		jq -c "select(.message_type == \"changed_inode\" and
+			.path == \"$1\")"
+}
+
+@test "a file system is added, listed and removed" {
+	daemon_starts
+	expect 0 track list
+	output_has "nothing is tracked"
+	mkdir "$M/below"
+	expect 0 track add "$M/below"
+	output_has "tracking $M"
+	expect 0 track list
+	[ "$output" = "$M" ]
+	[ "$(cat "$T/var/list")" = "$M" ]
+	expect 0 track add --json "$M"
+	[ "$(jq -r .message_type <<<"$output")" = track_added ]
+	[ "$(jq -r .path <<<"$output")" = "$M" ]
+	expect 0 track list --json
+	[ "$(jq -r '.path, .type' <<<"$output")" = "$M"$'\n'ext4 ]
+	cd "$M"
+	expect 0 track remove below
+	cd /
+	output_has "no longer tracking $M"
+	[ ! -s "$T/var/list" ]
+	expect 1 track remove "$M"
+	output_has "it is not tracked"
+	expect 1 track add /proc
+	output_has "ext4 and xfs"
+	expect 1 track add "$T/nowhere"
+	output_has "No such file or directory"
+}
+
+@test "what is tracked is tracked again by the next daemon" {
+	daemon_starts
+	track add "$M"
+	daemon_ends
+	tidemarkd --stop-tracking
+	rm -r "$T/state"
+	daemon_starts
+	[ "$(track list)" = "$M" ]
+}
+
+@test "to remove what is not mounted any more removes nothing else" {
+	daemon_starts
+	mount_disk "$M/inner" 16M
+	track add "$M/inner"
+	track add "$M"
+	umount "$M/inner"
+	expect 0 track remove "$M/inner"
+	output_has "no longer tracking $M/inner"
+	[ "$(track list)" = "$M" ]
+	[ "$(cat "$T/var/list")" = "$M" ]
+}
+
+@test "only root may change what is tracked" {
+	requires setpriv
+	daemon_starts
+	chmod 755 "$T"
+	# with a socket that lets everybody in
+	chmod 666 "$T/socket"
+	as_nobody() {
+		HOME=$T setpriv --reuid 65534 --clear-groups "$TIDEMARK" "$@"
+	}
+	expect 1 as_nobody track add "$M"
+	output_has "only root may change"
+	chmod 600 "$T/socket"
+	expect 1 as_nobody status
+	output_has "only root and the group tidemark"
+}
+
+@test "without a daemon the verbs say what to start" {
+	local verb
+	for verb in "status" "changes $M" "track list" "track add $M"; do
+		# shellcheck disable=SC2086 # words
+		expect 1 "$TIDEMARK" $verb
+		output_has "tidemarkd does not run ($T/socket)"
+		output_has "systemctl start tidemarkd"
+		[ "${#lines[@]}" -eq 1 ]
+	done
+	expect 1 env -u TIDEMARK_SOCKET "$TIDEMARK" status --socket "$T/x"
+	output_has "($T/x)"
+	# a socket that a dead one left
+	daemon_starts
+	daemon_ends KILL
+	expect 1 "$TIDEMARK" status
+	output_has "tidemarkd does not run"
+}
+
+@test "status says what is trusted, and why not" {
+	daemon_starts
+	track add "$M"
+	[ "$(fs_status trusted)" = false ]
+	[[ $(fs_status why) == "no backup has used"* ]]
+	backs_up scan
+	[ "$(summary scan_reason)" = \
+		"this is the first backup with the tracker" ]
+	[ "$(fs_status trusted)" = true ]
+	[ "$(fs_status why)" = null ]
+	[ "$(fs_status epoch)" = 2 ]
+	expect 0 "$TIDEMARK" status
+	output_has "hook set tracepoint"
+	output_has "$M (ext4)"
+	output_has "trusted"
+	umount "$M"
+	[ "$(fs_status trusted)" = false ]
+	[[ $(fs_status why) == "it was unmounted"* ]]
+}
+
+@test "changes are listed by name, kind and range" {
+	tracked_tree
+	expect 0 "$TIDEMARK" changes "$M"
+	output_has "0 inodes changed since the last backup began"
+	echo more >>"$M/dir/small"
+	mv "$M/dir/other" "$M/renamed"
+	chmod 600 "$M/renamed"
+	dd if=/dev/urandom of="$M/big" bs=4096 seek=300 count=2 conv=notrunc \
+		oflag=direct status=none
+	[ "$(changed "$M/dir/small" | jq -c '[.meta, .data, .whole]')" = \
+		'[true,true,true]' ]
+	[ "$(changed "$M/renamed" | jq -c '[.meta, .data, .whole]')" = \
+		'[true,false,false]' ]
+	[ "$(changed "$M/dir" | jq -c '[.meta, .data]')" = '[true,false]' ]
+	[ "$(changed "$M" | jq -c '[.inode, .meta]')" = '[2,true]' ]
+	[ "$(changed "$M/big" | jq -c '[.whole, .bytes, .ranges]')" = \
+		'[false,8192,[{"from":1228800,"to":1236992}]]' ]
+	cd "$M/dir"
+	expect 0 "$TIDEMARK" changes
+	output_has "data   $M/big  1228800-1236992"
+	output_has "whole  $M/dir/small"
+	output_has "meta   $M/renamed"
+	output_has "5 inodes changed"
+	cd /
+	rm "$M/renamed"
+	expect 0 "$TIDEMARK" changes "$M"
+	output_has "(gone)"
+	expect 1 "$TIDEMARK" changes /proc
+	output_has "is not tracked"
+	# what a backup took is kept, for it may have failed
+	backs_up tracker
+	expect 0 "$TIDEMARK" changes "$M"
+	output_lacks "$M/big"
+	expect 0 "$TIDEMARK" changes --kept "$M"
+	output_has "data   $M/big"
+}
+
+@test "a backup by the tracker reads only what changed" {
+	tracked_tree
+	[ "$(summary bytes_read)" = 0 ]
+	[ "$(summary scan_reason)" = null ]
+	echo more >>"$M/dir/small"
+	mkdir "$M/new"
+	mv "$M/dir/other" "$M/new/name"
+	dd if=/dev/urandom of="$M/big" bs=4096 seek=300 count=2 conv=notrunc \
+		oflag=direct status=none
+	backs_up tracker
+	[ "$(summary files_changed)" = 2 ]
+	[ "$(summary bytes_read)" -ge 8192 ]
+	[ "$(summary bytes_read)" -le 65536 ]
+	is_captured
+	expect 0 tm backup "$M"
+	output_has "by tracker"
+}
+
+@test "--scan looks at everything, and asks no tracker" {
+	tracked_tree
+	echo changed >"$M/dir/small"
+	backs_up scan --scan
+	[ "$(summary scan_reason)" = null ]
+	is_captured
+	# nobody told where that one began
+	backs_up scan
+	echo again >"$M/dir/small"
+	backs_up tracker
+	is_captured
+}
+
+@test "without the daemon a backup scans" {
+	tracked_tree
+	daemon_ends
+	echo changed >"$M/dir/small"
+	backs_up scan
+	is_captured
+	echo again >"$M/dir/small"
+	daemon_starts
+	backs_up scan
+	is_captured
+	echo third >"$M/dir/small"
+	backs_up tracker
+	is_captured
+}
+
+@test "a daemon that was killed goes on where it was" {
+	local epoch
+	tracked_tree
+	epoch=$(fs_status epoch)
+	echo before >"$M/dir/small"
+	daemon_ends KILL
+	echo meanwhile >"$M/dir/other"
+	daemon_starts
+	[ "$(fs_status trusted)" = true ]
+	[ "$(fs_status epoch)" = "$epoch" ]
+	echo after >"$M/dir/third"
+	backs_up tracker
+	[ "$(summary files_changed)" = 2 ]
+	[ "$(summary files_new)" = 1 ]
+	is_captured
+}
+
+@test "the programs gone, a backup scans and says so" {
+	tracked_tree
+	daemon_ends
+	tidemarkd --stop-tracking
+	echo unseen >"$M/dir/small"
+	daemon_starts
+	backs_up scan
+	[[ $(summary scan_reason) == "the tracker was started anew"* ]]
+	is_captured
+	backs_up tracker
+}
+
+@test "removed and added again, a file system is scanned" {
+	tracked_tree
+	track remove "$M"
+	echo unseen >"$M/dir/small"
+	track add "$M"
+	backs_up scan
+	[[ $(summary scan_reason) == "tracking began anew"* ]]
+	is_captured
+	backs_up tracker
+}
+
+@test "more changes than there is room for make a scan, and lose nothing" {
+	tracked_tree --max-inodes 16
+	touch "$M"/dir/file-{1..200}
+	expect 0 "$TIDEMARK" changes "$M"
+	output_has "more changes than the tracker holds"
+	backs_up scan
+	[[ $(summary scan_reason) == "there were more changes than"* ]]
+	[ "$(summary files_new)" = 200 ]
+	is_captured
+	[ "$(fs_status resets)" -ge 1 ]
+	echo one >"$M/dir/small"
+	backs_up tracker
+	is_captured
+}
+
+@test "unmounted and mounted again, a file system is scanned" {
+	local device
+	tracked_tree
+	device=$(losetup -f --show "$M.img")
+	umount "$M"
+	mount "$device" "$M"
+	losetup -d "$device"
+	echo unseen >"$M/dir/small"
+	backs_up scan
+	is_captured
+}
+
+@test "mounted again from the same device, it is tracked again" {
+	local device
+	device=$(loop_device "$T/image" 64M)
+	mkfs.ext4 -q "$device"
+	umount "$M"
+	mount "$device" "$M"
+	tracked_tree
+	umount "$M"
+	mount "$device" "$M"
+	echo unseen >"$M/dir/small"
+	backs_up scan
+	[[ $(summary scan_reason) == "it was unmounted"* ]]
+	is_captured
+	[ "$(fs_status resets)" = 1 ]
+	echo seen >"$M/dir/small"
+	backs_up tracker
+	is_captured
+}
+
+@test "with other patterns a backup scans" {
+	tracked_tree
+	backs_up scan --exclude small
+	[[ $(summary scan_reason) == "patterns, options or mounts"* ]]
+	backs_up tracker --exclude small
+	backs_up scan
+	is_captured
+}
+
+@test "two repositories are told each its own changes" {
+	tracked_tree
+	echo one >"$M/dir/small"
+	REPO=$T/second
+	tm_init >/dev/null
+	backs_up scan
+	echo two >"$M/dir/other"
+	backs_up tracker
+	[ "$(summary files_changed)" = 1 ]
+	is_captured
+	REPO=$T/repo
+	backs_up tracker
+	[ "$(summary files_changed)" = 2 ]
+	is_captured
+}
+
+# The numbers of epochs begin anew with the state: what the first repository
+# was told must not be taken for a later one of them.
+@test "marks that cannot be read make a scan, then all goes on" {
+	local n
+	tracked_tree
+	echo one >"$M/dir/small"
+	REPO=$T/second
+	tm_init >/dev/null
+	backs_up scan
+	for n in 1 2 3; do
+		echo "$n" >"$M/dir/other"
+		backs_up tracker
+	done
+	for n in "$T"/state/*/*.*; do
+		echo torn >"$n"
+	done
+	REPO=$T/repo
+	backs_up scan
+	[[ $(summary scan_reason) == "the marks that were kept"* ]]
+	is_captured
+	echo missed >"$M/dir/small"
+	REPO=$T/second
+	backs_up scan
+	for n in 1 2 3 4 5 6 7 8 9; do
+		backs_up tracker
+	done
+	REPO=$T/repo
+	backs_up tracker
+	is_captured
+}
+
+@test "the manual page of tidemarkd has its options" {
+	local o
+	for o in $("$BUILD/tidemarkd" --help | grep -o -- '--[a-z-]*'); do
+		grep -q "Fl Fl ${o#--}\b" "$TOP/docs/tidemarkd.8" || {
+			echo "$o is missing"
+			return 1
+		}
+	done
+}
