@@ -107,11 +107,16 @@ void server_track_listed(const struct server_options *opt)
 	}
 	for (line = strtok_r((char *)b.p, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		const char *why;
+		const char *why = NULL;
+		struct mount m;
 
-		if (epochs_add(opt->epochs, line, &why) < 0)
+		/* what it lies on otherwise was not asked for */
+		if (mount_of(line, &m) < 0 || strcmp(m.path, line) != 0)
+			why = "nothing is mounted there";
+		if ((why || epochs_add(opt->epochs, line, &why) < 0))
 			log_warn("%s is not tracked: %s", line,
 				 why ? why : "see above");
+		mount_release(&m);
 	}
 }
 
