@@ -72,6 +72,7 @@ int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
 
 /* --- ext4 --- */
 
+/* Truncation, too: the inode is marked when its size is the smaller one. */
 SEC("tp_btf/ext4_mark_inode_dirty")
 int BPF_PROG(ext4_dirty, struct inode *inode)
 {
@@ -83,12 +84,6 @@ SEC("tp_btf/ext4_journal_start_inode")
 int BPF_PROG(ext4_start, struct inode *inode)
 {
 	return mark(inode, TRACK_META, 0, 0);
-}
-
-SEC("tp_btf/ext4_truncate_enter")
-int BPF_PROG(ext4_truncate, struct inode *inode)
-{
-	return mark(inode, TRACK_META | TRACK_DATA, inode->i_size, OFFSET_MAX);
 }
 
 SEC("tp_btf/ext4_punch_hole")

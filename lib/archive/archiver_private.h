@@ -205,6 +205,14 @@ const struct dirty_inode *look_inode(const struct archiver *a,
 				     const struct entry *entry,
 				     const struct node *n,
 				     const struct dirty **set);
+/* Has its content changed, too? A file that was shorter in between has: what
+ * the last capture took from its record may be gone since. */
+static inline bool look_is_content(const struct dirty_inode *in,
+				   const struct node *old)
+{
+	return in && (in->flags & (DIRTY_DATA | DIRTY_WHOLE) ||
+		      in->min_size < old->size);
+}
 /* Flags of a record that is not to be believed. A tracker needs no times: what
  * was written after it was read is marked. */
 static inline unsigned int look_doubts(const struct entry *entry)

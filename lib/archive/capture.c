@@ -217,7 +217,7 @@ static bool only_meta(struct walker *w, const struct entry *entry,
 	if (w->a->opt.strict_ctime)
 		return false;
 	in = look_inode(w->a, entry, n, &set);
-	if (in && in->flags & (DIRTY_DATA | DIRTY_WHOLE))
+	if (look_is_content(in, old))
 		return false;
 	explained = old->mode != n->mode || old->uid != n->uid ||
 		    old->gid != n->gid ||

@@ -422,7 +422,7 @@ static bool may_keep(const struct walker *w, const struct dir_job *dir,
 	if (old->flags & look_doubts(entry))
 		return false;
 	in = look_inode(w->a, entry, now, &set);
-	if (in && in->flags & (DIRTY_DATA | DIRTY_WHOLE))
+	if (look_is_content(in, old))
 		return false;
 	if (w->a->opt.ignore_inode) {
 		eased.ino = old->ino;

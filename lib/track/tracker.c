@@ -47,7 +47,6 @@ static const struct hook hooks[] = {
 	{ "dio_complete", "iomap_dio_complete", FOR_ALL },
 	{ "ext4_dirty", "ext4_mark_inode_dirty", FOR_EXT4 },
 	{ "ext4_start", "ext4_journal_start_inode", FOR_EXT4 },
-	{ "ext4_truncate", "ext4_truncate_enter", FOR_EXT4 },
 	{ "ext4_punch", "ext4_punch_hole", FOR_EXT4 },
 	{ "ext4_zero", "ext4_zero_range", FOR_EXT4 },
 	{ "ext4_collapse", "ext4_collapse_range", FOR_EXT4 },
