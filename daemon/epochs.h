@@ -54,8 +54,10 @@ struct epochs_status {
 	struct tracker_slot slot;
 };
 
+/* without: "sync" leaves out a step of the protocol, so that a test can see
+ * that it is needed. NULL: none. */
 MUST_CHECK int epochs_open(struct tracker *t, const char *state_dir,
-			   struct epochs **out);
+			   const char *without, struct epochs **out);
 void epochs_close(struct epochs *e);
 
 /* Track the file system that path lies on. *why (static) is set with

@@ -248,7 +248,7 @@ static int run(const struct daemon_options *o, int signals)
 		return 1;
 	log_info("hook set %s, %s", tracker_hook_set(sopt.tracker),
 		 tracker_was_pinned(sopt.tracker) ? "taken over" : "loaded");
-	e = epochs_open(sopt.tracker, o->state, &sopt.epochs);
+	e = epochs_open(sopt.tracker, o->state, topt.without, &sopt.epochs);
 	if (e == 0) {
 		server_track_listed(&sopt);
 		e = server_start(&sopt, &server);

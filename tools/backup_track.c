@@ -295,6 +295,7 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 	if (e < 0)
 		return e;
 	p->is_tracked = true;
+	archiver_is_synced(t->opt.archiver, p->dev);
 	if (trusted)
 		e = fd >= 0 ? read_dirty(fd, &p->dirty) : -EPROTO;
 	p->is_trusted = trusted && e == 0 && !p->dirty.lost;

@@ -559,6 +559,15 @@ uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev)
 	return archiver_fsid(a, dev, fd, false, &pseudo);
 }
 
+void archiver_is_synced(struct archiver *a, uint64_t dev)
+{
+	size_t i;
+
+	for (i = 0; i < a->n_file_systems; i++)
+		if (a->file_systems[i].dev == dev)
+			a->file_systems[i].synced = true;
+}
+
 void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
 			size_t n)
 {
@@ -578,6 +587,19 @@ void archiver_progress(struct archiver *a, struct archive_progress *out)
 
 /* --- run --- */
 
+static bool is_synced(const struct archiver *a, const char *path)
+{
+	struct statx st;
+	size_t i;
+
+	if (capture_statx(AT_FDCWD, path, &st) < 0)
+		return false;
+	for (i = 0; i < a->n_file_systems; i++)
+		if (a->file_systems[i].dev == attr_dev(&st))
+			return a->file_systems[i].synced;
+	return false;
+}
+
 static int run_walk(struct archiver *a)
 {
 	struct dir_job *root = dir_job_new(a);
@@ -594,7 +616,8 @@ static int run_walk(struct archiver *a)
 	 * has its own: two seconds of doubt, read again next time. */
 	a->synced = (struct node_time){ now.tv_sec - 2, (uint32_t)now.tv_nsec };
 	for (i = 0; i < a->n_paths; i++)
-		sync_at(AT_FDCWD, a->paths[i]);
+		if (!is_synced(a, a->paths[i]))
+			sync_at(AT_FDCWD, a->paths[i]);
 	e = capture_statx(AT_FDCWD, "/", &st);
 	if (e < 0) {
 		free(root);

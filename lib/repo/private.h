@@ -27,6 +27,7 @@ struct repo {
 	struct head head;     /* guarded by lock */
 	struct index index;   /* guarded by lock */
 	bool index_loaded;    /* guarded by lock */
+	unsigned int lookups; /* atomic: see let_go() in tables.c */
 	unsigned int relying; /* guarded by lock: sessions that look up here */
 	/* guarded by lock: tables that went away while a session relied on
 	 * them and whose chunks are not all listed by the tables since */

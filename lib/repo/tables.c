@@ -21,6 +21,7 @@
 #include "compress/compress.h"
 
 #define MAC_LEN SHA256_LEN
+#define LOOKUPS_RESIDENT (16u << 10)
 #define CHECK_STEP (4u << 20)
 
 static int cache_path(const struct repo *r, const uint8_t id[OBJECT_ID_LEN],
@@ -379,6 +380,24 @@ int repo_index(struct repo *r, const struct index **out)
 	return e;
 }
 
+/* Lookups touch every page of the tables before long; the page cache has them
+ * anyway, and the process need not. lock: held for reading. */
+static void let_go(struct repo *r, const struct index *ix)
+{
+	unsigned int i;
+
+	if (__atomic_add_fetch(&r->lookups, 1, __ATOMIC_RELAXED) %
+	    LOOKUPS_RESIDENT)
+		return;
+	for (i = 0; i < ix->count; i++) {
+		const struct table *t = &ix->tables[i];
+
+		if (t->mapped)
+			madvise((void *)(uintptr_t)t->base, t->len,
+				MADV_DONTNEED);
+	}
+}
+
 bool repo_find(struct repo *r, const uint8_t id[CHUNK_ID_LEN],
 	       struct chunk_loc *loc)
 {
@@ -389,6 +408,7 @@ bool repo_find(struct repo *r, const uint8_t id[CHUNK_ID_LEN],
 		return false;
 	pthread_rwlock_rdlock(&r->lock);
 	found = index_find(ix, id, loc);
+	let_go(r, ix);
 	pthread_rwlock_unlock(&r->lock);
 	return found;
 }

@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# torture.bats - random changes of every kind, backed up by the tracker.
+#
+# A few epochs with a new seed each time; tests/torture/run does more, and
+# tests/torture/mutate shows that it has teeth. A seed that failed replays.
+#
+# slow
+# release only
+
+setup() {
+	TOP=${TOP:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
+}
+
+torture() { # FS OPTION...
+	local fs=$1 seed=$((RANDOM * 32768 + RANDOM))
+	shift
+	echo "seed $seed"
+	timeout 250 "$TOP/tests/torture/run" -f "$fs" -s "$seed" "$@"
+}
+
+@test "ext4: what the tracker names is all that changed" {
+	torture ext4 -e 12
+}
+
+@test "xfs: what the tracker names is all that changed" {
+	torture xfs -e 12
+}
+
+@test "ext4: a seed that once found a shrunk file kept" {
+	timeout 250 "$TOP/tests/torture/run" -f ext4 -s 5 -e 4
+}
