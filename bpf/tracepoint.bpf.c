@@ -131,9 +131,8 @@ int BPF_PROG(xfs_truncate, struct xfs_inode *ip, loff_t size)
 		return mark(&ip->i_vnode, TRACK_DATA, 0, OFFSET_MAX);          \
 	}
 
+/* Also the first step of zeroing and of collapsing. */
 XFS_WHOLE(xfs_free_file_space)
-XFS_WHOLE(xfs_zero_file_space)
-XFS_WHOLE(xfs_collapse_file_space)
 XFS_WHOLE(xfs_insert_file_space)
 XFS_WHOLE(xfs_exchrange_before)
 XFS_WHOLE(xfs_swap_extent_before)

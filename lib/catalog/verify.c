@@ -48,6 +48,7 @@ struct image {
 	uint8_t *used; /* a bit a page */
 	struct list *lists;
 	size_t n_lists, cap_lists;
+	unsigned int touched; /* pages, since they were let go */
 };
 
 struct db {
@@ -63,11 +64,23 @@ static struct db db_read(const uint8_t *p)
 
 static int db_walk(struct image *im, struct db db, enum which which);
 
+#define PAGES_RESIDENT 2048
+
+/* The walk reads every page once; the process need not keep them. */
+static void let_go(struct image *im)
+{
+	if (++im->touched < PAGES_RESIDENT)
+		return;
+	im->touched = 0;
+	madvise((void *)(uintptr_t)im->map, im->size, MADV_DONTNEED);
+}
+
 /* Take pages [first, first + n) for one use. */
 static int claim(struct image *im, uint64_t first, uint64_t n)
 {
 	uint64_t i;
 
+	let_go(im);
 	if (first < 2 || n == 0 || n > im->last || first > im->last - n + 1)
 		return -EUCLEAN;
 	for (i = first; i < first + n; i++) {

@@ -54,8 +54,6 @@ static const struct hook hooks[] = {
 	{ "xfs_pin", "xfs_inode_pin", FOR_XFS },
 	{ "xfs_truncate", "xfs_itruncate_extents_start", FOR_XFS },
 	{ "xfs_free_file_space", "xfs_free_file_space", FOR_XFS },
-	{ "xfs_zero_file_space", "xfs_zero_file_space", FOR_XFS },
-	{ "xfs_collapse_file_space", "xfs_collapse_file_space", FOR_XFS },
 	{ "xfs_insert_file_space", "xfs_insert_file_space", FOR_XFS },
 	{ "xfs_exchrange_before", "xfs_exchrange_before", FOR_XFS },
 	{ "xfs_swap_extent_before", "xfs_swap_extent_before", FOR_XFS },

@@ -167,7 +167,7 @@ found() { # FORMAT of find -printf
 	[[ ${lines[1]} =~ ^-+$ ]]
 	[[ ${lines[2]} =~ ^[0-9a-f]{8}\ \ 2026-01-31\ 15:04:05\ \ one ]]
 	[[ ${lines[2]} =~ x\ +$PWD/a\ +[0-9.]+\ [KM]iB$ ]]
-	[[ ${lines[3]} =~ ^\ +y\ +$ ]]
+	[[ ${lines[3]} =~ ^\ +y$ ]]
 	output_has '3 snapshots'
 	count() { tm snapshots --json "$@" | jq -s length; }
 	[ "$(count)" -eq 3 ]

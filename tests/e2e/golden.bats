@@ -30,7 +30,7 @@ setup() {
 
 @test "both passphrases open it, another one does not" {
 	expect 0 tm key list
-	[ "${#lines[@]}" -eq 2 ]
+	[ "${#lines[@]}" -eq 3 ] # and a heading
 	output_has scrypt
 	output_has argon2id
 	PASS=$SECOND expect 0 tm key list
