@@ -262,7 +262,9 @@ static int begin_tracking(struct backup *b, const struct archiver_options *opt)
 		.catalog = b->catalog,
 		.filter = b->in.filter,
 		.one_file_system = opt->one_file_system,
-		.differs = opt->reread || opt->ignore_inode,
+		/* what was too large has no record, and no way to it */
+		.differs = opt->reread || opt->ignore_inode ||
+			   filter_has_max_size(b->in.filter),
 		.consumer = consumer,
 	};
 

@@ -483,6 +483,11 @@ void filter_set_max_size(struct filter *f, uint64_t bytes)
 	f->max_size = bytes;
 }
 
+bool filter_has_max_size(const struct filter *f)
+{
+	return f && f->max_size != UINT64_MAX;
+}
+
 bool filter_is_too_large(const struct filter *f, uint64_t size)
 {
 	return f && size > f->max_size;

@@ -89,6 +89,7 @@ MUST_CHECK int filter_describe(const struct filter *f, struct buf *out);
 bool filter_is_empty(const struct filter *f);
 bool filter_has_patterns(const struct filter *f);
 bool filter_has_tags(const struct filter *f);
+bool filter_has_max_size(const struct filter *f);
 
 /* Begin with directory path (len bytes): what the patterns say of it and of
  * all above it is worked out once. f may be NULL. */

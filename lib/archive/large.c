@@ -505,13 +505,11 @@ static int plan_patch(struct archiver *a, struct large_job *f)
 	int e;
 
 	in = look_inode(a, f->entry, &f->node, &set);
-	if (!set || size == 0 || (in && in->flags & DIRTY_WHOLE))
+	/* without a mark nobody knows why it is looked at: read it all */
+	if (!in || size == 0 || in->flags & DIRTY_WHOLE)
 		return 0;
-	if (in)
-		e = dirty_extents(set, in, f->old_size, size, &f->extents,
-				  &f->n_extents);
-	else
-		e = dirty_tail(f->old_size, size, &f->extents, &f->n_extents);
+	e = dirty_extents(set, in, f->old_size, size, &f->extents,
+			  &f->n_extents);
 	return e < 0 ? archiver_fail(a, e) : 0;
 }
 

@@ -64,6 +64,7 @@ struct catalog {
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
 	bool use_index, index_complete, keep_all;
+	bool failed; /* guarded by lock: something was not kept */
 	uint8_t token[CATALOG_TOKEN_MAX]; /* as committed */
 	size_t token_len;
 	uint8_t new_token[CATALOG_TOKEN_MAX];
@@ -500,8 +501,10 @@ int catalog_put(struct catalog *c, struct catalog_key key,
 	uint8_t k[CATALOG_KEY_LEN];
 	int e;
 
-	if (!p)
+	if (!p) {
+		__atomic_store_n(&c->failed, true, __ATOMIC_RELAXED);
 		return -ENOMEM;
+	}
 	p->key = key;
 	p->len = RECORD_MIN + parts.len;
 	memcpy(p->value + SUM_LEN, tree, 32);
@@ -518,6 +521,7 @@ int catalog_put(struct catalog *c, struct catalog_key key,
 	e = seen_add(c, key);
 	if (e == 0 && c->pending_bytes >= batch_bytes(c))
 		e = flush(c);
+	c->failed |= e < 0;
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }
@@ -621,7 +625,13 @@ int catalog_commit(struct catalog *c,
 	if (e < 0)
 		return log_fail(e, "commit the catalog");
 	pthread_mutex_lock(&c->lock);
-	e = commit_locked(c, head);
+	/* a record that is older than the head would be believed */
+	if (c->failed)
+		e = log_fail(-EIO, "keep the catalog: a record of it could not "
+				   "be written, the next backup looks at "
+				   "everything");
+	else
+		e = commit_locked(c, head);
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }
@@ -681,6 +691,7 @@ int catalog_children(struct catalog *c, struct catalog_key parent,
 	}
 	if (e == 0 && c->n_pairs >= PAIRS_BATCH)
 		e = flush(c);
+	c->failed |= e < 0;
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }

@@ -90,7 +90,8 @@ MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);
 void catalog_keep_all(struct catalog *c);
 
 /* Write all that was put, drop what was neither put nor kept, and remember
- * the head and the token. */
+ * the head and the token. -EIO: something could not be kept before, and
+ * nothing is remembered. */
 MUST_CHECK int catalog_commit(struct catalog *c,
 			      const uint8_t head[static CATALOG_HASH_LEN]);
 

@@ -178,20 +178,6 @@ static int extent_add(struct extent_list *l, uint64_t from, uint64_t to)
 	return 0;
 }
 
-static int extents_done(struct extent_list *l, int e, struct dirty_extent **out,
-			size_t *n)
-{
-	if (e == 0 && !l->p)
-		l->p = malloc(sizeof(*l->p));
-	if (!l->p)
-		e = -ENOMEM;
-	if (e < 0)
-		free(TAKE_PTR(l->p));
-	*out = l->p;
-	*n = e < 0 ? 0 : l->n;
-	return e;
-}
-
 int dirty_extents(const struct dirty *d, const struct dirty_inode *in,
 		  uint64_t old_size, uint64_t size, struct dirty_extent **out,
 		  size_t *n)
@@ -217,15 +203,15 @@ int dirty_extents(const struct dirty *d, const struct dirty_inode *in,
 	}
 	if (e == 0)
 		e = extent_add(&l, tail, size);
-	return extents_done(&l, e, out, n);
-}
-
-int dirty_tail(uint64_t old_size, uint64_t size, struct dirty_extent **out,
-	       size_t *n)
-{
-	struct extent_list l = { 0 };
-
-	return extents_done(&l, extent_add(&l, old_size, size), out, n);
+	if (e == 0 && !l.p)
+		l.p = malloc(sizeof(*l.p));
+	if (!l.p)
+		e = -ENOMEM;
+	if (e < 0)
+		free(TAKE_PTR(l.p));
+	*out = l.p;
+	*n = e < 0 ? 0 : l.n;
+	return e;
 }
 
 uint64_t dirty_bytes(const struct dirty *d)

@@ -78,9 +78,6 @@ MUST_CHECK int dirty_extents(const struct dirty *d,
 			     const struct dirty_inode *in, uint64_t old_size,
 			     uint64_t size, struct dirty_extent **out,
 			     size_t *n);
-/* The same for an inode that is not in the set. */
-MUST_CHECK int dirty_tail(uint64_t old_size, uint64_t size,
-			  struct dirty_extent **out, size_t *n);
 /* Bytes that are marked, for a status; 0 for what is marked as a whole. */
 uint64_t dirty_bytes(const struct dirty *d);
 

@@ -587,7 +587,7 @@ unreadable_backup() {
 
 	expect 3 restore_src "$T/out"
 	output_has "restore $damaged"
-	output_has '1 errors'
+	output_has '1 error'
 	[ "$(grep -c " restore $T" <<<"$output")" -eq 1 ]
 	# neither a short file nor one with a hole stands in its place
 	[ ! -e "out/${damaged##*/}" ]
@@ -629,7 +629,7 @@ partial_snapshot() {
 	partial_snapshot
 	expect 3 restore_src "$T/out"
 	output_has "was captured while it changed: $T/src/busy"
-	output_has '1 errors'
+	output_has '1 error'
 	# it is restored as it was captured, and all else is whole
 	[ "$(stat -c %s out/busy)" -ge 50000 ]
 	rsync -aHAXnc --delete -i --exclude /busy src/ out/ >differ

@@ -455,3 +455,28 @@ changed() {
 		}
 	done
 }
+
+# Without its record a directory would be taken for what it was before.
+@test "a full disk under the catalog: the next backup scans" {
+	local i
+	tracked_tree
+	mkdir "$M/many"
+	for ((i = 0; i < 4000; i++)); do
+		: >"$M/many/a name that is long, so that the record is, $i"
+	done
+	backs_up tracker
+	echo changed >"$M/many/a name that is long, so that the record is, 7"
+	TIDEMARK_FAULT=catalog.commit:1:ENOSPC expect 0 tm backup --json "$M"
+	expect 0 tm backup --json "$M"
+	is_captured
+	backs_up tracker
+	is_captured
+}
+
+@test "what was too large and shrinks is found: no tracker with that option" {
+	tracked_tree
+	backs_up scan --exclude-larger-than 1M
+	truncate -s 1000 "$M/big"
+	backs_up scan --exclude-larger-than 1M
+	is_captured
+}
