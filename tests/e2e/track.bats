@@ -12,10 +12,13 @@ load ../lib/helpers
 # Loading the programs takes seconds, so whether they can be is asked once.
 setup_file() {
 	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -ne 0 ] || "$BUILD/tidemarkd" --socket "$t/socket" \
-		--state-dir "$t/state" --track-list "$t/list" \
-		--pins "/sys/fs/bpf/probe-$$" --run true 2>"$t/probe" ||
-		mv "$t/probe" "$t/refused"
+	[ "$(id -u)" -eq 0 ] || return 0
+	mkdir "$t/bpf"
+	mount -t bpf bpf "$t/bpf"
+	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
+		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
+		2>"$t/probe" || mv "$t/probe" "$t/refused"
+	umount "$t/bpf" || true
 }
 
 setup() {
@@ -23,10 +26,12 @@ setup() {
 	requires_loop
 	requires jq
 	DAEMON=
-	PINS=/sys/fs/bpf/$(basename "$T" | tr . -)
+	PINS=$T/bpf/pins
 	export TIDEMARK_SOCKET=$T/socket
 	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
 		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
+	mkdir "$T/bpf"
+	mount -t bpf bpf "$T/bpf"
 	M=$T/mnt
 	mount_disk "$M" 64M
 	tm_init >/dev/null
