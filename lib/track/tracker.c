@@ -137,6 +137,7 @@ static int prepare_pins(const char *pins)
 
 /* --- load --- */
 
+PRINTF_LIKE(2, 0)
 static int print(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char line[1024];
