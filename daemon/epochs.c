@@ -206,11 +206,12 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 	if (!e->no_sync)
 		(void)syncfs(fd);
 	r = tracker_turn(e->tracker, fs->slot);
-	if (r < 0)
-		return r;
-	if (!e->no_sync && syncfs(fd) < 0)
-		return log_fail(-errno, "sync %s", fs->mount.path);
-	r = take_idle(e, fs, &lost);
+	if (r == 0 && !e->no_sync && syncfs(fd) < 0)
+		r = log_fail(-errno, "sync %s", fs->mount.path);
+	if (r == 0)
+		r = take_idle(e, fs, &lost);
+	/* A turn that is not ended leaves marks in a set that the next turn
+	 * takes for the new one: other backups would be told too little. */
 	if (r < 0 || lost)
 		*why = r < 0 ? "its marks could not be kept" : WHY_FULL;
 	return 0;
@@ -590,8 +591,8 @@ void epochs_tick(struct epochs *e)
 		}
 	}
 	if (most && sum > e->max_inodes / 3 &&
-	    tracker_turn(e->tracker, most->slot) == 0 &&
-	    (take_idle(e, most, &lost) < 0 || lost))
+	    (tracker_turn(e->tracker, most->slot) < 0 ||
+	     take_idle(e, most, &lost) < 0 || lost))
 		(void)fs_reset(e, most, WHY_FULL);
 	pthread_mutex_unlock(&e->lock);
 }

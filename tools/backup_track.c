@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -252,22 +251,6 @@ static int describe(struct track *t)
 
 /* --- asking --- */
 
-static int read_dirty(int fd, struct dirty *d)
-{
-	off_t size = lseek(fd, 0, SEEK_END);
-	void *p;
-	int e;
-
-	if (size <= 0 || (uint64_t)size > DIRTY_ENCODED_MAX)
-		return -EUCLEAN;
-	p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	e = dirty_decode(SPAN(p, (size_t)size), d);
-	munmap(p, (size_t)size);
-	return e;
-}
-
 static int read_hex(const struct json *j, const char *key, uint8_t *out,
 		    size_t n)
 {
@@ -297,7 +280,7 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 	p->is_tracked = true;
 	archiver_is_synced(t->opt.archiver, p->dev);
 	if (trusted)
-		e = fd >= 0 ? read_dirty(fd, &p->dirty) : -EPROTO;
+		e = dirty_read(fd, &p->dirty);
 	p->is_trusted = trusted && e == 0 && !p->dirty.lost;
 	if (!trusted && why && !t->why) {
 		snprintf(t->why_text, sizeof(t->why_text), "%s", why);

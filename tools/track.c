@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -249,22 +248,6 @@ int cmd_track(struct cli *cli)
 
 /* --- changes --- */
 
-static int read_set(int fd, struct dirty *out)
-{
-	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-	void *p;
-	int e;
-
-	if (size <= 0 || (uint64_t)size > DIRTY_ENCODED_MAX)
-		return -EUCLEAN;
-	p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	e = dirty_decode(SPAN(p, (size_t)size), out);
-	munmap(p, (size_t)size);
-	return e;
-}
-
 /* One inode of the set, and what was found out about it. */
 struct change {
 	const struct dirty_inode *in;
@@ -415,7 +398,7 @@ int cmd_changes(struct cli *cli)
 	}
 	/* no name is found from what cannot be opened; the numbers are */
 	at = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	e = read_set(fd, &d);
+	e = dirty_read(fd, &d);
 	if (e < 0)
 		log_fail(e, "read what tidemarkd sent");
 	if (e == 0)

@@ -5,6 +5,7 @@
 #include "track/dirty.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #define REGION_BYTES ((uint64_t)DIRTY_BLOCK * DIRTY_REGION_BLOCKS)
 #define DIRTY_MAGIC 0x31797472696465ull
@@ -313,4 +314,20 @@ int dirty_decode(struct span bytes, struct dirty *out)
 	out->lost |= head[3] != 0;
 	dirty_sort(out);
 	return 0;
+}
+
+int dirty_read(int fd, struct dirty *out)
+{
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	void *p;
+	int e;
+
+	if (size <= 0 || (uint64_t)size > DIRTY_ENCODED_MAX)
+		return -EUCLEAN;
+	p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	e = dirty_decode(SPAN(p, (size_t)size), out);
+	munmap(p, (size_t)size);
+	return e;
 }

@@ -84,6 +84,8 @@ uint64_t dirty_bytes(const struct dirty *d);
 /* For another process on this machine, or a later one. */
 MUST_CHECK int dirty_encode(const struct dirty *d, struct buf *out);
 MUST_CHECK int dirty_decode(struct span bytes, struct dirty *out);
+/* The same from a file, as the daemon hands it over. */
+MUST_CHECK int dirty_read(int fd, struct dirty *out);
 #define DIRTY_ENCODED_MAX ((size_t)256 << 20)
 
 #endif /* TRACK_DIRTY_H */
