@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/ops_track.h"
 #include "daemon/server.h"
 #include "version.h"
 
@@ -235,7 +236,12 @@ static int make_parent(const char *path, mode_t mode)
 static int run(const struct daemon_options *o, int signals)
 {
 	struct tracker_options topt = o->tracker;
-	struct server_options sopt = { .path = o->socket, .list = o->list };
+	struct ops_track track = { .list = o->list,
+				   .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct server_table tables[] = { ops_track_table(&track) };
+	struct server_options sopt = { .path = o->socket,
+				       .tables = tables,
+				       .n_tables = ARRAY_LEN(tables) };
 	struct server *server = NULL;
 	pid_t command = -1;
 	int e, code = 1;
@@ -243,26 +249,26 @@ static int run(const struct daemon_options *o, int signals)
 	topt.pins = o->pins;
 	if (make_parent(o->socket, 0755) < 0 || make_parent(o->list, 0700) < 0)
 		return 1;
-	e = tracker_open(&topt, &sopt.tracker);
+	e = tracker_open(&topt, &track.tracker);
 	if (e < 0)
 		return 1;
-	log_info("hook set %s, %s", tracker_hook_set(sopt.tracker),
-		 tracker_was_pinned(sopt.tracker) ? "taken over" : "loaded");
-	e = epochs_open(sopt.tracker, o->state, topt.without, &sopt.epochs);
+	log_info("hook set %s, %s", tracker_hook_set(track.tracker),
+		 tracker_was_pinned(track.tracker) ? "taken over" : "loaded");
+	e = epochs_open(track.tracker, o->state, topt.without, &track.epochs);
 	if (e == 0) {
-		server_track_listed(&sopt);
+		ops_track_listed(&track);
 		e = server_start(&sopt, &server);
 	}
 	if (e == 0) {
 		notify("READY=1\n");
 		if (o->command)
 			command = start_command(o);
-		code = loop(sopt.epochs, signals, command);
+		code = loop(track.epochs, signals, command);
 		notify("STOPPING=1\n");
 	}
 	server_stop(server);
-	epochs_close(sopt.epochs);
-	tracker_close(sopt.tracker);
+	epochs_close(track.epochs);
+	tracker_close(track.tracker);
 	if (o->command)
 		(void)tracker_unpin(o->pins);
 	return code;

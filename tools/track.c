@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "control/control.h"
+#include "tools/ask.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/track_name.h"
@@ -24,67 +24,19 @@
 
 /* --- asking --- */
 
-static int no_daemon(const char *path, int err)
-{
-	if (err == -EACCES || err == -EPERM)
-		log_error("only root and the group tidemark may ask tidemarkd "
-			  "(%s)",
-			  path);
-	else if (err == -ENOENT || err == -ECONNREFUSED)
-		log_error("tidemarkd does not run (%s): systemctl start "
-			  "tidemarkd, or tidemarkd itself, starts it",
-			  path);
-	else
-		log_fail(err, "connect to tidemarkd at %s", path);
-	return err;
-}
-
 /* One request, with a path if it is not NULL; *fd is -1 or came with the
  * reply. Logs. */
 static int ask(const struct cli *cli, const char *op, const char *path,
 	       struct json **reply, int *fd)
 {
-	CLEANUP_BUF struct buf b = BUF_INIT(CONTROL_PACKET_MAX);
-	CLEANUP_CLOSE int s = -1;
-	struct json_out j = JSON_OUT(&b);
-	const char *at = cli_str(cli, "socket") ?: CONTROL_SOCKET;
-	int e = control_connect(at, &s);
+	CLEANUP_ASK struct ask a;
 
-	*fd = -1;
-	if (e < 0)
-		return no_daemon(at, e);
-	json_object(&j, NULL);
-	json_str(&j, "op", op);
+	ask_begin(&a, op);
 	if (path)
-		json_str(&j, "path", path);
+		json_str(&a.json, "path", path);
 	if (cli_flag(cli, "kept"))
-		json_bool(&j, "kept", true);
-	json_close(&j);
-	e = json_end(&j);
-	if (e < 0)
-		return e;
-	e = control_call(s, SPAN_OF(&b), reply, fd);
-	return e < 0 && e != -EPROTO ? log_fail(e, "ask tidemarkd at %s", at)
-				     : e;
-}
-
-static uint64_t number(const struct json *j, const char *key)
-{
-	uint64_t v;
-
-	return json_to_u64(json_get(j, key), &v) < 0 ? 0 : v;
-}
-
-static bool is_true(const struct json *j, const char *key)
-{
-	bool v;
-
-	return json_to_bool(json_get(j, key), &v) == 0 && v;
-}
-
-static const char *text(const struct json *j, const char *key)
-{
-	return json_to_str(json_get(j, key)) ?: "?";
+		json_bool(&a.json, "kept", true);
+	return ask_send(&a, cli, reply, fd);
 }
 
 /* For people: a name that came as text. The caller's to free. */
@@ -107,62 +59,63 @@ static void fs_json(const struct json *fs)
 	size_t i;
 
 	output_begin(&line, "file_system");
-	json_str(&line.json, "path", text(fs, "path"));
+	json_str(&line.json, "path", ask_text(fs, "path"));
 	if (exact)
 		json_str(&line.json, "path_b64", exact);
-	json_str(&line.json, "type", text(fs, "type"));
-	json_bool(&line.json, "trusted", is_true(fs, "trusted"));
+	json_str(&line.json, "type", ask_text(fs, "type"));
+	json_bool(&line.json, "trusted", ask_true(fs, "trusted"));
 	json_str(&line.json, "why", json_to_str(json_get(fs, "why")));
 	json_str(&line.json, "last_reset",
 		 json_to_str(json_get(fs, "last_reset")));
-	json_bool(&line.json, "lost", is_true(fs, "lost"));
+	json_bool(&line.json, "lost", ask_true(fs, "lost"));
 	for (i = 0; i < ARRAY_LEN(numbers_of_fs); i++)
 		json_u64(&line.json, numbers_of_fs[i],
-			 number(fs, numbers_of_fs[i]));
+			 ask_u64(fs, numbers_of_fs[i]));
 	output_end(&line);
 }
 
 static void fs_text(const struct json *fs)
 {
-	CLEANUP_FREE char *path = shown(text(fs, "path"));
+	CLEANUP_FREE char *path = shown(ask_text(fs, "path"));
 	char inodes[48], backups[48], marks[48];
 
-	output_text("%s (%s)\n", path ?: "?", text(fs, "type"));
-	if (is_true(fs, "trusted"))
+	output_text("%s (%s)\n", path ?: "?", ask_text(fs, "type"));
+	if (ask_true(fs, "trusted"))
 		output_text("  trusted: a backup looks only at what changed\n");
 	else
-		output_text("  the next backup scans: %s\n", text(fs, "why"));
+		output_text("  the next backup scans: %s\n",
+			    ask_text(fs, "why"));
 	output_text("  epoch %llu, %s kept for %s\n",
-		    (unsigned long long)number(fs, "epoch"),
-		    output_count(inodes, number(fs, "kept_inodes"),
+		    (unsigned long long)ask_u64(fs, "epoch"),
+		    output_count(inodes, ask_u64(fs, "kept_inodes"),
 				 "changed inode", "changed inodes"),
-		    output_count(backups, number(fs, "backups"), "backup",
+		    output_count(backups, ask_u64(fs, "backups"), "backup",
 				 "backups"));
 	output_text("  %s counted, %llu fell to the whole file\n",
-		    output_count(marks, number(fs, "marks"), "mark", "marks"),
-		    (unsigned long long)number(fs, "whole_file_falls"));
-	if (number(fs, "resets"))
+		    output_count(marks, ask_u64(fs, "marks"), "mark", "marks"),
+		    (unsigned long long)ask_u64(fs, "whole_file_falls"));
+	if (ask_u64(fs, "resets"))
 		output_text("  trust was lost %llu times, the last time "
 			    "because %s\n",
-			    (unsigned long long)number(fs, "resets"),
-			    text(fs, "last_reset"));
+			    (unsigned long long)ask_u64(fs, "resets"),
+			    ask_text(fs, "last_reset"));
 }
 
 static void tracker_line(const struct json *j)
 {
-	uint64_t used = number(j, "map_entries");
-	uint64_t max = number(j, "map_entries_max");
+	uint64_t used = ask_u64(j, "map_entries");
+	uint64_t max = ask_u64(j, "map_entries_max");
 	struct output_line line;
 
 	if (!output_is_json()) {
 		output_text("hook set %s, %llu of %llu map entries in use\n",
-			    text(j, "hook_set"), (unsigned long long)used,
+			    ask_text(j, "hook_set"), (unsigned long long)used,
 			    (unsigned long long)max);
 		return;
 	}
 	output_begin(&line, "tracker");
-	json_str(&line.json, "hook_set", text(j, "hook_set"));
-	json_str(&line.json, "instance", text(j, "instance"));
+	json_str(&line.json, "hook_set", ask_text(j, "hook_set"));
+	json_str(&line.json, "instance", ask_text(j, "instance"));
 	json_u64(&line.json, "map_entries", used);
 	json_u64(&line.json, "map_entries_max", max);
 	output_end(&line);
@@ -181,7 +134,7 @@ static int put_status(const struct cli *cli, bool only_list)
 	if (!only_list)
 		tracker_line(reply);
 	for (fs = json_first(list); fs; fs = json_next(fs)) {
-		CLEANUP_FREE char *path = shown(text(fs, "path"));
+		CLEANUP_FREE char *path = shown(ask_text(fs, "path"));
 
 		if (output_is_json())
 			fs_json(fs);
@@ -231,10 +184,10 @@ int cmd_track(struct cli *cli)
 	if (absolute(args[0], path) < 0 ||
 	    ask(cli, add ? "track-add" : "track-remove", path, &reply, &fd) < 0)
 		return CLI_FATAL;
-	where = shown(text(reply, "path"));
+	where = shown(ask_text(reply, "path"));
 	if (output_is_json()) {
 		output_begin(&line, add ? "track_added" : "track_removed");
-		json_str(&line.json, "path", text(reply, "path"));
+		json_str(&line.json, "path", ask_text(reply, "path"));
 		output_end(&line);
 	} else if (add) {
 		output_note("tracking %s; the next backup looks at everything "
@@ -390,7 +343,7 @@ int cmd_changes(struct cli *cli)
 	}
 	if (ask(cli, "changes", path, &reply, &fd) < 0)
 		return CLI_FATAL;
-	if (!is_true(reply, "tracked")) {
+	if (!ask_true(reply, "tracked")) {
 		log_error("the file system of %s is not tracked: tidemark "
 			  "track add %s",
 			  path, path);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops_track.c - the operations of change tracking, and the list of what is
+ * tracked after a restart.
+ */
+#include "daemon/ops_track.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "daemon/mounts.h"
+
+#define LIST_MAX ((size_t)1 << 20)
+
+/* --- the list of tracked paths --- */
+
+/* Its lines, each a path; rewritten without path, and with it if add. */
+static int list_change(struct ops_track *s, const char *path, bool add)
+{
+	CLEANUP_BUF struct buf was = BUF_INIT(LIST_MAX),
+			       now = BUF_INIT(LIST_MAX);
+	char *line, *save = NULL;
+	int e;
+
+	if (strchr(path, '\n'))
+		return -EINVAL;
+	pthread_mutex_lock(&s->lock);
+	e = io_read_file(AT_FDCWD, s->list, &was);
+	if (e == -ENOENT)
+		e = 0;
+	if (e == 0)
+		e = buf_u8(&was, 0);
+	line = e == 0 ? strtok_r((char *)was.p, "\n", &save) : NULL;
+	for (; e == 0 && line; line = strtok_r(NULL, "\n", &save)) {
+		if (!strcmp(line, path))
+			continue;
+		e = buf_append(&now, line, strlen(line));
+		if (e == 0)
+			e = buf_u8(&now, '\n');
+	}
+	if (e == 0 && add)
+		e = buf_append(&now, path, strlen(path));
+	if (e == 0 && add)
+		e = buf_u8(&now, '\n');
+	if (e == 0)
+		e = io_replace_file(AT_FDCWD, s->list, SPAN_OF(&now));
+	pthread_mutex_unlock(&s->lock);
+	return e < 0 ? log_fail(e, "write %s", s->list) : 0;
+}
+
+void ops_track_listed(const struct ops_track *opt)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(LIST_MAX);
+	char *line, *save = NULL;
+	int e = io_read_file(AT_FDCWD, opt->list, &b);
+
+	if (e == -ENOENT)
+		return;
+	if (e == 0)
+		e = buf_u8(&b, 0);
+	if (e < 0) {
+		log_fail(e, "read %s", opt->list);
+		return;
+	}
+	for (line = strtok_r((char *)b.p, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		const char *why = NULL;
+		struct mount m;
+
+		/* what it lies on otherwise was not asked for */
+		if (mount_of(line, &m) < 0 || strcmp(m.path, line) != 0)
+			why = "nothing is mounted there";
+		if ((why || epochs_add(opt->epochs, line, &why) < 0))
+			log_warn("%s is not tracked: %s", line,
+				 why ? why : "see above");
+		mount_release(&m);
+	}
+}
+
+/* --- operations --- */
+
+static struct ops_track *ops_of(const struct request *q)
+{
+	return q->arg;
+}
+
+/* Track the mount that path lies on, or no longer; *point is its path. */
+static int change_tracking(struct epochs *epochs, const char *path, bool add,
+			   char **point, const char **why)
+{
+	struct mount m;
+	int e;
+
+	*why = NULL;
+	if (!add)
+		return epochs_remove(epochs, path, point);
+	e = mount_of(path, &m);
+	if (e < 0)
+		return e;
+	e = epochs_add(epochs, m.path, why);
+	*point = TAKE_PTR(m.path);
+	mount_release(&m);
+	return e;
+}
+
+static int op_track(struct request *q, bool add)
+{
+	const char *path = json_to_str(json_get(q->j, "path")), *why = NULL;
+	CLEANUP_FREE char *point = NULL;
+	int e;
+
+	if (!q->is_root)
+		return request_refuse(q,
+				      "only root may change what is tracked");
+	if (!path || path[0] != '/')
+		return request_refuse(q, "an absolute path is needed");
+	e = change_tracking(ops_of(q)->epochs, path, add, &point, &why);
+	if (why)
+		return request_refuse(q, why);
+	if (e == -ENOENT && !add)
+		return request_refuse(q, "it is not tracked");
+	if (e < 0)
+		return request_refuse_errno(q, path, e);
+	e = list_change(q->arg, point, add);
+	if (e < 0)
+		return request_refuse_errno(q, "remember it for the next start",
+					    e);
+	json_bool(q->out, "done", true);
+	json_name(q->out, "path", SPAN(point, strlen(point)));
+	return 0;
+}
+
+static int op_track_add(struct request *q)
+{
+	return op_track(q, true);
+}
+
+static int op_track_remove(struct request *q)
+{
+	return op_track(q, false);
+}
+
+static int tell_fs(void *arg, const struct epochs_status *s)
+{
+	struct json_out *out = arg;
+
+	json_object(out, NULL);
+	json_name(out, "path", SPAN(s->path, strlen(s->path)));
+	json_str(out, "type", s->type);
+	json_u64(out, "major", major(s->dev));
+	json_u64(out, "minor", minor(s->dev));
+	json_u64(out, "epoch", s->epoch);
+	json_u64(out, "kept_inodes", s->kept_inodes);
+	json_u64(out, "backups", s->consumers);
+	json_bool(out, "trusted", s->trusted);
+	json_str(out, "why", s->why);
+	json_u64(out, "resets", s->resets);
+	json_str(out, "last_reset", s->last_why);
+	json_bool(out, "lost", s->slot.lost || s->slot.replaced);
+	json_u64(out, "marks", s->slot.events);
+	json_u64(out, "inode_entries", s->slot.inodes);
+	json_u64(out, "range_entries", s->slot.ranges);
+	json_u64(out, "whole_file_falls", s->slot.whole);
+	json_close(out);
+	return 0;
+}
+
+static int op_status(struct request *q)
+{
+	struct tracker *t = ops_of(q)->tracker;
+	uint32_t used = 0, max = 0;
+	int e = tracker_fill(t, &used, &max);
+
+	if (e < 0)
+		return request_refuse_errno(q, "read the tracker's maps", e);
+	json_str(q->out, "hook_set", tracker_hook_set(t));
+	json_hex(q->out, "instance", tracker_instance(t), TRACKER_INSTANCE_LEN);
+	json_u64(q->out, "map_entries", used);
+	json_u64(q->out, "map_entries_max", max);
+	json_array(q->out, "file_systems");
+	e = epochs_each(ops_of(q)->epochs, tell_fs, q->out);
+	json_close(q->out);
+	return e;
+}
+
+static int pass_dirty(struct request *q, const struct dirty *d)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
+	int e = dirty_encode(d, &b);
+
+	return e < 0 ? e : request_pass(q, SPAN_OF(&b));
+}
+
+static int read_hex(const struct json *j, const char *key, uint8_t *out,
+		    size_t n)
+{
+	const char *hex = json_to_str(json_get(j, key));
+
+	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EINVAL;
+}
+
+static int op_begin(struct request *q)
+{
+	const char *consumer = json_to_str(json_get(q->j, "consumer"));
+	struct epochs_answer a;
+	struct epochs_token since;
+	uint64_t ma, mi;
+	bool has;
+	int e;
+
+	if (json_to_u64(json_get(q->j, "major"), &ma) < 0 ||
+	    json_to_u64(json_get(q->j, "minor"), &mi) < 0 || !consumer ||
+	    strlen(consumer) > 64)
+		return request_refuse(q,
+				      "begin needs major, minor and consumer");
+	has = read_hex(q->j, "instance", since.instance,
+		       sizeof(since.instance)) == 0 &&
+	      read_hex(q->j, "fs", since.fs, sizeof(since.fs)) == 0 &&
+	      json_to_u64(json_get(q->j, "epoch"), &since.epoch) == 0;
+	e = epochs_begin(ops_of(q)->epochs,
+			 makedev((unsigned int)ma, (unsigned int)mi),
+			 has ? &since : NULL, consumer, &a);
+	json_bool(q->out, "tracked", e == 0);
+	if (e == -ENODEV)
+		return 0;
+	if (e < 0)
+		return request_refuse_errno(q, "turn the epoch", e);
+	json_bool(q->out, "trusted", a.trusted);
+	json_str(q->out, "why", a.why);
+	json_hex(q->out, "instance", a.token.instance,
+		 sizeof(a.token.instance));
+	json_hex(q->out, "fs", a.token.fs, sizeof(a.token.fs));
+	json_u64(q->out, "epoch", a.token.epoch);
+	if (a.trusted)
+		e = pass_dirty(q, &a.dirty);
+	dirty_release(&a.dirty);
+	return e < 0 ? request_refuse_errno(q, "hand over the marks", e) : 0;
+}
+
+static int op_changes(struct request *q)
+{
+	const char *path = json_to_str(json_get(q->j, "path"));
+	struct dirty d = { 0 };
+	struct stat st;
+	bool kept;
+	int e;
+
+	if (json_to_bool(json_get(q->j, "kept"), &kept) < 0)
+		kept = false;
+	if (!path || stat(path, &st) < 0)
+		return request_refuse(q, "a path is needed");
+	e = epochs_peek(ops_of(q)->epochs, st.st_dev, kept, &d);
+	json_bool(q->out, "tracked", e == 0);
+	if (e == 0)
+		e = pass_dirty(q, &d);
+	dirty_release(&d);
+	return e == 0 || e == -ENODEV
+		       ? 0
+		       : request_refuse_errno(q, "read marks", e);
+}
+
+static const struct server_op operations[] = {
+	{ "status", op_status },
+	{ "track-add", op_track_add },
+	{ "track-remove", op_track_remove },
+	{ "begin", op_begin },
+	{ "changes", op_changes },
+	{ NULL, NULL },
+};
+
+struct server_table ops_track_table(struct ops_track *ops)
+{
+	return (struct server_table){ operations, ops };
+}

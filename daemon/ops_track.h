@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops_track.h - what the control socket answers about change tracking.
+ *
+ * Errors:  negative errno, logged.
+ * Threads: those of the server.
+ */
+#ifndef DAEMON_OPS_TRACK_H
+#define DAEMON_OPS_TRACK_H
+
+#include <pthread.h>
+
+#include "daemon/epochs.h"
+#include "daemon/request.h"
+
+struct ops_track {
+	struct epochs *epochs;
+	struct tracker *tracker;
+	/* Paths that are tracked again after a restart. */
+	const char *list;
+	pthread_mutex_t lock; /* of the list's file */
+};
+
+/* ops must live as long as the server. */
+struct server_table ops_track_table(struct ops_track *ops);
+/* Track what the list names; what cannot be tracked is logged. */
+void ops_track_listed(const struct ops_track *ops);
+
+#endif /* DAEMON_OPS_TRACK_H */
