@@ -190,6 +190,7 @@ deps:
 SOURCES = $(sort $(foreach d,include bpf daemon lib tools tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
 SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/lib/helpers.bash \
+	tests/guest/run tests/guest/kernel tests/guest/inside \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
 LINTS := lint-format lint-files lint-layers lint-headers lint-functions \
 	lint-shell lint-cppcheck lint-man

@@ -1,0 +1,31 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# guest.bats - Debian's own kernel in QEMU: what this machine's kernel lacks.
+#
+# slow
+# release only
+
+# shellcheck disable=SC2154
+
+load ../lib/helpers
+
+setup() {
+	tm_setup
+	requires qemu-system-x86_64
+	"$TOP/tests/guest/kernel" >"$T/kernel" 2>"$T/refused" ||
+		skip "$(tail -n 1 "$T/refused")"
+}
+
+guest() { "$TOP/tests/guest/run" "$@"; }
+
+@test "a guest runs a command and hands its status out" {
+	expect 7 guest -t 120 bash -c 'uname -r; echo x >/written; exit 7'
+	output_has "$(cat "$(cat "$T/kernel")/version")"
+	[ ! -e /written ]
+}
+
+@test "a guest whose kernel complains has failed" {
+	expect 99 guest -t 120 bash -c 'echo "WARNING: CPU: 0" >/dev/kmsg'
+	output_has "the kernel complained"
+}
