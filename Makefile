@@ -79,7 +79,8 @@ progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
 
 TOOL_OBJS := $(call objs,tools/*.c)
 DAEMON_OBJS := $(call objs,daemon/*.c)
-LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o
+LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o \
+	$(B)/lib/track/block_object.o
 UNIT := $(call progs,tests/unit/test_*.c)
 CONTRACT := $(call progs,tests/contract/test_*.c)
 FUZZERS := $(call progs,tests/fuzz/fuzz_*.c)
@@ -118,6 +119,10 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $(B)/flags
 		-D__TARGET_ARCH_$(BPF_ARCH) \
 		-idirafter /usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 $(B)/lib/track/object.o: lib/track/object.S $(B)/bpf/tracepoint.bpf.o
+	$(Q)mkdir -p $(@D)
+	$(call say,AS,$@) $(CC) -c -DTRACK_OBJECT=\"$(word 2,$^)\" $< -o $@
+
+$(B)/lib/track/block_object.o: lib/track/block_object.S $(B)/bpf/block.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(call say,AS,$@) $(CC) -c -DTRACK_OBJECT=\"$(word 2,$^)\" $< -o $@
 

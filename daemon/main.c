@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/ops_devices.h"
 #include "daemon/ops_track.h"
 #include "daemon/server.h"
 #include "version.h"
@@ -190,7 +191,8 @@ static pid_t start_command(const struct daemon_options *o)
 }
 
 /* Until a signal, or until the command has ended: its exit code. */
-static int loop(struct epochs *epochs, int signals, pid_t command)
+static int loop(struct epochs *epochs, struct devices *devices, int signals,
+		pid_t command)
 {
 	for (;;) {
 		struct pollfd p = { .fd = signals, .events = POLLIN };
@@ -199,6 +201,7 @@ static int loop(struct epochs *epochs, int signals, pid_t command)
 
 		if (n <= 0) {
 			epochs_tick(epochs);
+			devices_tick(devices);
 			continue;
 		}
 		if (read(signals, &si, sizeof(si)) != sizeof(si))
@@ -233,16 +236,73 @@ static int make_parent(const char *path, mode_t mode)
 	return e < 0 ? log_fail(e, "make %s", dir) : 0;
 }
 
+/* What belongs to devices lies beside what belongs to file systems. */
+struct beside {
+	char *pins, *state, *list;
+};
+
+static int beside_init(struct beside *b, const struct daemon_options *o)
+{
+	memset(b, 0, sizeof(*b));
+	if (asprintf(&b->pins, "%s-devices", o->pins) < 0)
+		b->pins = NULL;
+	if (asprintf(&b->state, "%s-devices", o->state) < 0)
+		b->state = NULL;
+	if (asprintf(&b->list, "%s-devices", o->list) < 0)
+		b->list = NULL;
+	return b->pins && b->state && b->list ? 0 : -ENOMEM;
+}
+
+static void beside_release(struct beside *b)
+{
+	free(b->pins);
+	free(b->state);
+	free(b->list);
+}
+
+static int stop_tracking(const struct daemon_options *o)
+{
+	struct beside b;
+	int e = beside_init(&b, o), r;
+
+	r = tracker_unpin(o->pins);
+	if (e == 0)
+		e = blocks_unpin(b.pins);
+	beside_release(&b);
+	return e < 0 ? e : r;
+}
+
+static int open_devices(const struct daemon_options *o, const struct beside *b,
+			struct ops_devices *ops)
+{
+	const struct devices_options opt = {
+		.blocks = { .pins = b->pins,
+			    .max_entries = o->tracker.max_ranges,
+			    .without = o->tracker.without },
+		.state_dir = b->state,
+		.without = o->tracker.without,
+	};
+	int e = devices_open(&opt, &ops->devices);
+
+	ops->list = b->list;
+	if (e == 0)
+		ops_devices_listed(ops);
+	return e;
+}
+
 static int run(const struct daemon_options *o, int signals)
 {
 	struct tracker_options topt = o->tracker;
 	struct ops_track track = { .list = o->list,
 				   .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct server_table tables[] = { ops_track_table(&track) };
+	struct ops_devices devices = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct server_table tables[] = { ops_track_table(&track),
+					 ops_devices_table(&devices) };
 	struct server_options sopt = { .path = o->socket,
 				       .tables = tables,
 				       .n_tables = ARRAY_LEN(tables) };
 	struct server *server = NULL;
+	struct beside beside;
 	pid_t command = -1;
 	int e, code = 1;
 
@@ -254,7 +314,12 @@ static int run(const struct daemon_options *o, int signals)
 		return 1;
 	log_info("hook set %s, %s", tracker_hook_set(track.tracker),
 		 tracker_was_pinned(track.tracker) ? "taken over" : "loaded");
-	e = epochs_open(track.tracker, o->state, topt.without, &track.epochs);
+	e = beside_init(&beside, o);
+	if (e == 0)
+		e = epochs_open(track.tracker, o->state, topt.without,
+				&track.epochs);
+	if (e == 0)
+		e = open_devices(o, &beside, &devices);
 	if (e == 0) {
 		ops_track_listed(&track);
 		e = server_start(&sopt, &server);
@@ -263,14 +328,16 @@ static int run(const struct daemon_options *o, int signals)
 		notify("READY=1\n");
 		if (o->command)
 			command = start_command(o);
-		code = loop(track.epochs, signals, command);
+		code = loop(track.epochs, devices.devices, signals, command);
 		notify("STOPPING=1\n");
 	}
 	server_stop(server);
+	devices_close(devices.devices);
 	epochs_close(track.epochs);
 	tracker_close(track.tracker);
 	if (o->command)
-		(void)tracker_unpin(o->pins);
+		(void)stop_tracking(o);
+	beside_release(&beside);
 	return code;
 }
 
@@ -286,7 +353,7 @@ int main(int argc, char **argv)
 	if (e != 0)
 		return e < 0 ? 2 : 0;
 	if (o.stop_tracking)
-		return tracker_unpin(o.pins) < 0;
+		return stop_tracking(&o) < 0;
 	umask(077);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);

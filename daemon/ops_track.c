@@ -1,84 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ops_track.c - the operations of change tracking, and the list of what is
- * tracked after a restart.
+ * ops_track.c - the operations of change tracking.
  */
 #include "daemon/ops_track.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/io.h"
 #include "base/log.h"
+#include "daemon/listfile.h"
 #include "daemon/mounts.h"
-
-#define LIST_MAX ((size_t)1 << 20)
 
 /* --- the list of tracked paths --- */
 
-/* Its lines, each a path; rewritten without path, and with it if add. */
-static int list_change(struct ops_track *s, const char *path, bool add)
+static void track_listed(void *arg, const char *path)
 {
-	CLEANUP_BUF struct buf was = BUF_INIT(LIST_MAX),
-			       now = BUF_INIT(LIST_MAX);
-	char *line, *save = NULL;
-	int e;
+	const struct ops_track *ops = arg;
+	const char *why = NULL;
+	struct mount m;
 
-	if (strchr(path, '\n'))
-		return -EINVAL;
-	pthread_mutex_lock(&s->lock);
-	e = io_read_file(AT_FDCWD, s->list, &was);
-	if (e == -ENOENT)
-		e = 0;
-	if (e == 0)
-		e = buf_u8(&was, 0);
-	line = e == 0 ? strtok_r((char *)was.p, "\n", &save) : NULL;
-	for (; e == 0 && line; line = strtok_r(NULL, "\n", &save)) {
-		if (!strcmp(line, path))
-			continue;
-		e = buf_append(&now, line, strlen(line));
-		if (e == 0)
-			e = buf_u8(&now, '\n');
-	}
-	if (e == 0 && add)
-		e = buf_append(&now, path, strlen(path));
-	if (e == 0 && add)
-		e = buf_u8(&now, '\n');
-	if (e == 0)
-		e = io_replace_file(AT_FDCWD, s->list, SPAN_OF(&now));
-	pthread_mutex_unlock(&s->lock);
-	return e < 0 ? log_fail(e, "write %s", s->list) : 0;
+	/* what it lies on otherwise was not asked for */
+	if (mount_of(path, &m) < 0 || strcmp(m.path, path) != 0)
+		why = "nothing is mounted there";
+	if ((why || epochs_add(ops->epochs, path, &why) < 0))
+		log_warn("%s is not tracked: %s", path,
+			 why ? why : "see above");
+	mount_release(&m);
 }
 
-void ops_track_listed(const struct ops_track *opt)
+void ops_track_listed(const struct ops_track *ops)
 {
-	CLEANUP_BUF struct buf b = BUF_INIT(LIST_MAX);
-	char *line, *save = NULL;
-	int e = io_read_file(AT_FDCWD, opt->list, &b);
-
-	if (e == -ENOENT)
-		return;
-	if (e == 0)
-		e = buf_u8(&b, 0);
-	if (e < 0) {
-		log_fail(e, "read %s", opt->list);
-		return;
-	}
-	for (line = strtok_r((char *)b.p, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		const char *why = NULL;
-		struct mount m;
-
-		/* what it lies on otherwise was not asked for */
-		if (mount_of(line, &m) < 0 || strcmp(m.path, line) != 0)
-			why = "nothing is mounted there";
-		if ((why || epochs_add(opt->epochs, line, &why) < 0))
-			log_warn("%s is not tracked: %s", line,
-				 why ? why : "see above");
-		mount_release(&m);
-	}
+	listfile_each(ops->list, track_listed, (void *)(uintptr_t)ops);
 }
 
 /* --- operations --- */
@@ -125,7 +78,9 @@ static int op_track(struct request *q, bool add)
 		return request_refuse(q, "it is not tracked");
 	if (e < 0)
 		return request_refuse_errno(q, path, e);
-	e = list_change(q->arg, point, add);
+	pthread_mutex_lock(&ops_of(q)->lock);
+	e = listfile_change(ops_of(q)->list, point, add);
+	pthread_mutex_unlock(&ops_of(q)->lock);
 	if (e < 0)
 		return request_refuse_errno(q, "remember it for the next start",
 					    e);

@@ -15,6 +15,7 @@
 #include "tools/ask.h"
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/track_device.h"
 #include "tools/track_name.h"
 #include "track/dirty.h"
 
@@ -126,6 +127,7 @@ static int put_status(const struct cli *cli, bool only_list)
 	CLEANUP_JSON struct json *reply = NULL;
 	CLEANUP_CLOSE int fd = -1;
 	const struct json *list, *fs;
+	size_t devices;
 	int e = ask(cli, "status", NULL, &reply, &fd);
 
 	if (e < 0)
@@ -143,7 +145,9 @@ static int put_status(const struct cli *cli, bool only_list)
 		else
 			fs_text(fs);
 	}
-	if (!json_first(list))
+	if (track_device_status(cli, only_list, &devices) < 0)
+		return CLI_FATAL;
+	if (!json_first(list) && devices == 0)
 		output_note("nothing is tracked: tidemark track add PATH\n");
 	return CLI_OK;
 }
@@ -181,8 +185,11 @@ int cmd_track(struct cli *cli)
 	if (!strcmp(word, "list"))
 		return put_status(cli, true);
 	args = cli_args(cli, &n);
-	if (absolute(args[0], path) < 0 ||
-	    ask(cli, add ? "track-add" : "track-remove", path, &reply, &fd) < 0)
+	if (absolute(args[0], path) < 0)
+		return CLI_FATAL;
+	if (track_device_is(path))
+		return track_device_change(cli, path, add);
+	if (ask(cli, add ? "track-add" : "track-remove", path, &reply, &fd) < 0)
 		return CLI_FATAL;
 	where = shown(ask_text(reply, "path"));
 	if (output_is_json()) {
@@ -341,6 +348,8 @@ int cmd_changes(struct cli *cli)
 		log_fail(-errno, "find %s", n ? args[0] : ".");
 		return CLI_FATAL;
 	}
+	if (track_device_is(path))
+		return track_device_changes(cli, path);
 	if (ask(cli, "changes", path, &reply, &fd) < 0)
 		return CLI_FATAL;
 	if (!ask_true(reply, "tracked")) {
