@@ -220,6 +220,17 @@ const struct change_source *tracked_source(const struct tracked *t)
 	return &t->source;
 }
 
+int tracked_forget_unseen(const struct tracked *t)
+{
+	size_t i;
+	int e = 0;
+
+	for (i = 0; t->slots && e == 0 && i <= t->mask; i++)
+		if (t->slots[i].marks)
+			e = catalog_drop_unseen(t->catalog, t->slots[i].key);
+	return e;
+}
+
 /* --- the index --- */
 
 static int index_record(void *arg, struct catalog_key key, struct span record)

@@ -35,6 +35,9 @@ MUST_CHECK int tracked_new(struct catalog *c, const struct tracked_fs *fs,
 /* NULL is allowed. */
 void tracked_free(struct tracked *t);
 const struct change_source *tracked_source(const struct tracked *t);
+/* After the walk: what changed and was not come to (it was moved out of the
+ * sources, or is excluded) has no record any more. */
+MUST_CHECK int tracked_forget_unseen(const struct tracked *t);
 
 /* Make the catalog's index from all its records. */
 MUST_CHECK int tracked_index(struct catalog *c);

@@ -457,7 +457,10 @@ static int write_batch(struct catalog *c, MDB_txn *txn)
 		key_encode(p->key, k);
 		key = (MDB_val){ sizeof(k), k };
 		val = (MDB_val){ p->len, p->value };
-		rc = mdb_put(txn, c->dbi, &key, &val, 0);
+		rc = p->len ? mdb_put(txn, c->dbi, &key, &val, 0)
+			    : mdb_del(txn, c->dbi, &key, NULL);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
 	}
 	return rc ? rc : write_pairs(c, txn);
 }
@@ -647,6 +650,28 @@ bool catalog_use_index(struct catalog *c)
 void catalog_keep_all(struct catalog *c)
 {
 	c->keep_all = true;
+}
+
+int catalog_drop_unseen(struct catalog *c, struct catalog_key key)
+{
+	uint8_t k[CATALOG_KEY_LEN];
+	struct pending *p;
+	int e = 0;
+
+	key_encode(key, k);
+	pthread_mutex_lock(&c->lock);
+	if (!seen_has(c, key_hash(k))) {
+		p = calloc(1, sizeof(*p)); /* no value: to be removed */
+		e = p ? 0 : -ENOMEM;
+		c->failed |= e < 0;
+		if (p) {
+			p->key = key;
+			p->next = c->pending;
+			c->pending = p;
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+	return e;
 }
 
 struct span catalog_token(const struct catalog *c)

@@ -88,6 +88,10 @@ MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);
 
 /* What was not looked at stays: no record is dropped at the commit. */
 void catalog_keep_all(struct catalog *c);
+/* But not this one, unless it was put or kept in this run: it changed where
+ * nobody looked, and what is moved back one day must not be taken for what it
+ * was. */
+MUST_CHECK int catalog_drop_unseen(struct catalog *c, struct catalog_key key);
 
 /* Write all that was put, drop what was neither put nor kept, and remember
  * the head and the token. -EIO: something could not be kept before, and
