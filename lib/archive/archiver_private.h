@@ -73,6 +73,7 @@ struct dir_job {
 	const struct place *place; /* NULL below a source */
 	struct node *node;	   /* its own metadata */
 	bool meta_same; /* stat is as recorded: xattrs need not be read */
+	bool strange;	/* its path is not the one of its record */
 	int fd;
 	unsigned int fd_users; /* atomic: children yet to be listed, and self */
 	uint64_t dev;	       /* st_dev, raw */
@@ -194,6 +195,10 @@ void *dir_copy(struct dir_job *dir, const void *p, size_t n);
 /* Is what the source says of a directory worth anything here, and what is it?
  * With dir's record and birth. */
 enum change look_ask(struct walker *w, const struct dir_job *dir);
+/* Is a child of parent, recorded there as old (NULL: not), one whose record
+ * may have been made at another path? */
+bool look_is_strange(const struct dir_job *parent, const struct node *old,
+		     const struct node *n);
 /* The whole directory is as recorded: it is not even listed. */
 void look_take_whole(struct walker *w, struct dir_job *dir);
 /* The source vouches for the recorded entry, and the name still stands for

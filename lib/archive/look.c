@@ -22,10 +22,21 @@ enum change look_ask(struct walker *w, const struct dir_job *dir)
 {
 	const struct change_source *src = w->a->opt.source;
 
+	/* patterns may have left out other names where it was before */
+	if (dir->strange && filter_has_patterns(w->a->opt.filter))
+		return CHANGE_LOOK;
 	/* an inode number that came back is another directory */
 	if (!dir->record.p || !dir->record_live || !born_then(dir))
 		return CHANGE_LOOK;
 	return src->dir(src->arg, dir->key);
+}
+
+bool look_is_strange(const struct dir_job *parent, const struct node *old,
+		     const struct node *n)
+{
+	/* which directories the sources are is in the tracker's token */
+	return !parent->place &&
+	       (parent->strange || !old || old->ino != n->ino);
 }
 
 /* A directory that is skipped stands for all that is below it. */

@@ -356,6 +356,7 @@ static void push_dir(struct walker *w, struct dir_job *dir, struct entry *entry,
 	child->dev = dev;
 	child->key.fsid = n->fsid;
 	child->key.ino = n->ino;
+	child->strange = look_is_strange(dir, old, n);
 	if (old && attr_is_same(old, n) &&
 	    !(old->flags & (NODE_RACY | NODE_PARTIAL))) {
 		child->meta_same = true;
