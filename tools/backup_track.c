@@ -24,7 +24,11 @@
 
 #define TOKEN_VERSION 1
 #define FS_MAX 64
-#define BELOW_MAX 4096
+#define BELOW_MAX (1u << 20)
+
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000
+#endif
 
 struct token_fs {
 	uint64_t fsid;
@@ -33,7 +37,7 @@ struct token_fs {
 };
 
 struct place {
-	uint64_t dev, fsid;
+	uint64_t dev, fsid, mount;
 	struct token_fs token; /* for the next time, if is_tracked */
 	bool is_tracked, is_trusted;
 	struct dirty dirty;
@@ -47,6 +51,7 @@ struct track {
 	size_t n_below;
 	uint8_t options[SHA256_LEN];
 	bool index_complete;
+	bool twice; /* one file system, by two mounts */
 	const char *why;
 	char why_text[256];
 	struct tracked *tracked;
@@ -139,7 +144,8 @@ static int token_encode(const struct track *t, struct buf *out)
 
 /* --- where the sources lie --- */
 
-static struct place *place_of(struct track *t, const char *path,
+/* add: also if nothing of its file system was met before. */
+static struct place *place_of(struct track *t, const char *path, bool add,
 			      struct catalog_key *key)
 {
 	CLEANUP_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -147,16 +153,22 @@ static struct place *place_of(struct track *t, const char *path,
 	uint64_t dev;
 	size_t i;
 
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0)
+	*key = (struct catalog_key){ 0 };
+	if (fd < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) < 0)
 		return NULL;
+	key->ino = st.stx_ino;
 	dev = attr_dev(&st);
 	for (i = 0; i < t->n_places; i++)
 		if (t->places[i].dev == dev)
 			break;
-	if (i == FS_MAX)
+	if (i < t->n_places && t->places[i].mount != st.stx_mnt_id)
+		t->twice = true;
+	if (i == FS_MAX || (i == t->n_places && !add))
 		return NULL;
 	if (i == t->n_places) {
 		t->places[i].dev = dev;
+		t->places[i].mount = st.stx_mnt_id;
 		t->places[i].fsid =
 			archiver_fs_number(t->opt.archiver, fd, dev);
 		t->n_places++;
@@ -174,25 +186,33 @@ static bool is_below(const char *path, const char *top)
 }
 
 /* The directories from a source down to what is mounted below it must be
- * looked into. */
-static int add_way(struct track *t, const char *source, const char *point)
+ * looked into. said: which directory is mounted there. */
+static int add_way(struct track *t, const char *source, const char *point,
+		   struct buf *said)
 {
 	CLEANUP_FREE char *path = strdup(point);
+	bool add = !t->opt.one_file_system;
 	struct catalog_key key;
+	int e = 0;
 
 	if (!path)
 		return -ENOMEM;
 	for (;;) {
-		void *p =
-			realloc(t->below, (t->n_below + 1) * sizeof(*t->below));
+		struct place *p = place_of(t, path, add, &key);
+		void *q;
 		char *slash;
 
-		if (!p)
+		if (!strcmp(path, point))
+			e = buf_le64(said, key.ino);
+		if (e < 0)
+			return e;
+		q = realloc(t->below, (t->n_below + 1) * sizeof(*t->below));
+		if (!q)
 			return -ENOMEM;
-		t->below = p;
+		t->below = q;
 		if (t->n_below >= BELOW_MAX)
 			return -E2BIG;
-		if (place_of(t, path, &key))
+		if (p)
 			t->below[t->n_below++] = key;
 		if (!strcmp(path, source) || !strcmp(path, "/"))
 			return 0;
@@ -204,24 +224,37 @@ static int add_way(struct track *t, const char *source, const char *point)
 	}
 }
 
+static int find_sources(struct track *t, struct buf *said)
+{
+	struct catalog_key key;
+	uint32_t i, n;
+	char **paths = archiver_paths(t->opt.archiver, &n);
+	int e = 0;
+
+	for (i = 0; e == 0 && i < n; i++) {
+		(void)place_of(t, paths[i], true, &key);
+		e = buf_le64(said, key.ino);
+	}
+	return e;
+}
+
 /* Everything that, if it is another than the last time, makes a record say
- * nothing of what has to be looked at. */
+ * nothing of what has to be looked at: which directories the sources are, and
+ * what is mounted where below them. Also if that is left out, for it covers
+ * what was there. */
 static int find_places(struct track *t, struct buf *said)
 {
 	FILE *f = setmntent("/proc/self/mounts", "re");
 	struct mntent *m;
-	struct catalog_key key;
 	uint32_t i, n;
 	char **paths = archiver_paths(t->opt.archiver, &n);
-	int e = f ? 0 : -errno;
+	int e = f ? find_sources(t, said) : -errno;
 
-	for (i = 0; e == 0 && i < n; i++)
-		(void)place_of(t, paths[i], &key);
-	while (e == 0 && !t->opt.one_file_system && (m = getmntent(f))) {
+	while (e == 0 && (m = getmntent(f))) {
 		for (i = 0; e == 0 && i < n; i++) {
 			if (!is_below(m->mnt_dir, paths[i]))
 				continue;
-			e = add_way(t, paths[i], m->mnt_dir);
+			e = add_way(t, paths[i], m->mnt_dir, said);
 			if (e == 0)
 				e = buf_append(said, m->mnt_dir,
 					       strlen(m->mnt_dir) + 1);
@@ -364,6 +397,12 @@ static const struct token *last_token(struct track *t, struct token *room)
 		t->why = "the options ask for more than a tracker can spare";
 		return NULL;
 	}
+	/* a directory has one record, whatever the patterns say of each path */
+	if (t->twice && filter_has_patterns(t->opt.filter)) {
+		t->why = "a file system is there by two mounts, and there are "
+			 "patterns";
+		return NULL;
+	}
 	if (!bytes.p) /* the daemon says that it is the first time */
 		return NULL;
 	e = token_decode(bytes, t->options, room);
@@ -387,6 +426,15 @@ int track_begin(const struct track_options *opt, struct track **out)
 	if (e < 0 || !path[0] || control_connect(path, &fd) < 0)
 		goto out;
 	e = describe(t);
+	if (e < 0 && e != -ENOMEM) {
+		log_warn("what is mounted below the sources cannot be told "
+			 "(%s): scanning",
+			 log_strerror(e));
+		t->why = "what is mounted below the sources cannot be told";
+		t->n_places = 0;
+		e = 0;
+		goto out;
+	}
 	if (e < 0)
 		goto out;
 	t->index_complete = catalog_use_index(t->opt.catalog);
@@ -408,6 +456,35 @@ out:
 	return e;
 }
 
+/* What was scanned beside it keeps only what was come to. */
+static int drop_untrusted(void *arg, struct catalog_key key, struct span record)
+{
+	const struct track *t = arg;
+	size_t i;
+
+	(void)record;
+	for (i = 0; i < t->n_places; i++)
+		if (t->places[i].fsid == key.fsid && t->places[i].is_trusted)
+			return 0;
+	return catalog_drop_unseen(t->opt.catalog, key);
+}
+
+/* Records of what nobody has looked at are those of its last look. */
+static int forget_unseen(struct track *t)
+{
+	size_t i, trusted = 0;
+	int e;
+
+	if (!t->tracked) /* the commit drops all that were not kept */
+		return 0;
+	e = tracked_forget_unseen(t->tracked);
+	for (i = 0; i < t->n_places; i++)
+		trusted += t->places[i].is_trusted;
+	if (e == 0 && trusted < t->n_places)
+		e = catalog_each(t->opt.catalog, drop_untrusted, t);
+	return e;
+}
+
 void track_commit(struct track *t)
 {
 	CLEANUP_BUF struct buf token = BUF_INIT(CATALOG_TOKEN_MAX);
@@ -420,6 +497,8 @@ void track_commit(struct track *t)
 		return;
 	if (!t->index_complete)
 		e = tracked_index(t->opt.catalog);
+	if (e == 0)
+		e = forget_unseen(t);
 	if (e == 0)
 		e = token_encode(t, &token);
 	if (e == 0)
