@@ -486,3 +486,33 @@ holes_equal() {
 trees_identical() {
 	trees_equal "$1" "$2" && flags_equal "$1" "$2" && holes_equal "$1" "$2"
 }
+
+# --- the kernel log -------------------------------------------------------
+
+# What the kernel says since, in the middle of a file: "PRIORITY,NUMBER,...;".
+kernel_log() {
+	dd if=/dev/kmsg iflag=nonblock bs=8192 status=none 2>/dev/null || true
+}
+
+# kernel_log_begins FILE: note where it stands.
+kernel_log_begins() {
+	kernel_log | sed -n 's/^[0-9]*,\([0-9]*\),.*/\1/p' | tail -n 1 >"$1"
+}
+
+# kernel_log_is_clean FILE: nothing has gone wrong in the kernel since.
+kernel_log_is_clean() {
+	local since bad
+	if [ ! -s "$1" ]; then
+		echo "# the kernel log cannot be read: not looked at" >&3
+		return 0
+	fi
+	since=$(cat "$1")
+	bad=$(kernel_log | awk -F '[,;]' -v since="$since" '
+		/^[0-9]+,/ { take = $2 > since }
+		take' | grep -E 'BUG:|WARNING:|Oops|rcu.*stall|self-detected|\
+blocked for more than|general protection|Call Trace' || true)
+	[ -z "$bad" ] && return 0
+	echo "the kernel complains:"
+	echo "$bad"
+	return 1
+}

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+# not tsan
+#
+# Ways in which trackers have lost changes: one test for each that is not in
+# track.bats. docs/change-tracking.md has the list. Each test has a file
+# system of its own; they share a daemon unless they harm it.
+
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154
+
+load ../lib/helpers
+load ../lib/tracking
+
+setup_file() { tracking_file_begins; }
+teardown_file() { tracking_file_ends; }
+setup() { tracking_setup; }
+teardown() { tracking_teardown; }
+
+# --- where names lead -----------------------------------------------------
+
+@test "a bind mount gives way to another of the same file system" {
+	local x
+	tracked ext4
+	mkdir "$M"/{a,b,x}
+	echo a >"$M/a/f"
+	echo b >"$M/b/f"
+	for x in "" -x; do
+		mount --bind "$M/a" "$M/x"
+		backs_up scan $x
+		backs_up tracker $x
+		umount "$M/x"
+		mount --bind "$M/b" "$M/x"
+		backs_up scan $x
+		is_captured
+		umount "$M/x"
+	done
+}
+
+@test "what a mount covered is found when it is gone, also with -x" {
+	local x
+	tracked ext4
+	mkdir "$M/x"
+	echo covered >"$M/x/f"
+	for x in "" -x; do
+		mount_tmpfs "$M/x" 1M
+		echo covers >"$M/x/f"
+		backs_up any $x
+		backs_up any $x
+		umount "$M/x"
+		backs_up scan $x
+		is_captured
+		backs_up tracker $x
+		mount_tmpfs "$M/x" 1M
+		backs_up any $x
+		umount "$M/x"
+	done
+}
+
+@test "moved out of the sources, changed there, and moved back" {
+	tracked ext4
+	SOURCE=$M/src
+	mkdir -p "$M/src/d/deep" "$M/out"
+	echo one >"$M/src/d/deep/f"
+	backs_up scan
+	backs_up tracker
+	mv "$M/src/d" "$M/out/d"
+	backs_up tracker
+	echo two, longer >"$M/out/d/deep/f"
+	backs_up tracker
+	mv "$M/out/d" "$M/src/d"
+	backs_up tracker
+	is_captured
+}
+
+# A scan beside a tracker keeps records, too.
+@test "the same on a file system that was not tracked then" {
+	local two=$T/two
+	tracked ext4
+	disk ext4 "$two"
+	mkdir -p "$two/src/d/deep" "$two/out"
+	echo one >"$two/src/d/deep/f"
+	SOURCE=$two/src
+	backs_up any "$M"
+	mv "$two/src/d" "$two/out/d"
+	backs_up "tracker and scan" "$M"
+	echo two, longer >"$two/out/d/deep/f"
+	track add "$two"
+	backs_up "tracker and scan" "$M"
+	mv "$two/out/d" "$two/src/d"
+	backs_up tracker "$M"
+	is_captured
+}
+
+# What a pattern leaves out has no record; elsewhere it is not left out.
+@test "a directory is moved to where a pattern does not reach" {
+	tracked ext4
+	mkdir -p "$M/a/b/c"
+	echo secret >"$M/a/b/c/f"
+	backs_up scan --exclude "$M/a/b/c/f"
+	backs_up tracker --exclude "$M/a/b/c/f"
+	mv "$M/a" "$M/z"
+	backs_up tracker --exclude "$M/a/b/c/f"
+	is_captured
+}
+
+@test "a directory has two paths, and a pattern means one of them" {
+	tracked ext4
+	mkdir -p "$M/a/b/c" "$M/x"
+	echo secret >"$M/a/b/c/f"
+	mount --bind "$M/a" "$M/x"
+	backs_up scan --exclude "$M/a/b/c/f"
+	touch "$M/top"
+	backs_up scan --exclude "$M/a/b/c/f"
+	[[ $(summary scan_reason) == *"by two mounts"* ]]
+	tm restore --quiet "latest:$M" --target "$T/restored"
+	[ ! -e "$T/restored/a/b/c/f" ]
+	[ -e "$T/restored/x/b/c/f" ]
+	backs_up scan
+	backs_up tracker
+}
+
+@test "another directory is where the source was, and has a record" {
+	tracked ext4
+	SOURCE=$M/src
+	mkdir -p "$M/src/b/c/d"
+	echo secret >"$M/src/b/c/d/f"
+	backs_up scan --exclude "$M/src/b/c/d/f"
+	backs_up tracker --exclude "$M/src/b/c/d/f"
+	mount --bind "$M/src/b" "$M/src"
+	backs_up scan --exclude "$M/src/b/c/d/f"
+	is_captured
+}
+
+@test "a thousand mounts come and go below the source" {
+	local i
+	tracked ext4
+	mkdir -p "$M"/1/2/3/4/5/6
+	cd "$M/1/2/3/4/5/6"
+	mkdir {1..1000}
+	for i in {1..1000}; do
+		echo "tmpfs $PWD/$i tmpfs size=64k 0 0"
+	done >"$T/fstab"
+	mount -a -T "$T/fstab"
+	echo inside >700/f
+	backs_up any
+	backs_up any
+	[ "$(summary change_source)" = "tracker and scan" ]
+	echo changed >700/f
+	echo changed >"$M/dir/small"
+	backs_up any
+	is_captured
+	umount {1..1000}
+	cd /
+	backs_up scan
+	backs_up tracker
+	is_captured
+}
