@@ -45,6 +45,8 @@ struct backup {
 	int open_code; /* guarded by lock, valid when opened */
 	bool opened;   /* guarded by lock */
 	bool warned;
+	/* the catalog was the newest head's; when the writer began, too */
+	bool believed, holds;
 };
 
 /* --- opening beside the scan --- */
@@ -106,6 +108,12 @@ static struct writer *get_writer(void *arg)
 	if (ensure_open(b) != CLI_OK)
 		return NULL;
 	pthread_mutex_lock(&b->lock);
+	/* The head may have moved while the key was made: whoever moved it
+	 * may have pruned what the records refer to. */
+	if (!b->writer)
+		b->holds = !b->believed ||
+			   catalog_is_current(b->catalog,
+					      repo_head(b->o.repo)->hash);
 	if (!b->writer && writer_new(b->o.repo, &opt, &b->writer) < 0)
 		b->writer = NULL;
 	w = b->writer;
@@ -224,7 +232,8 @@ static int open_catalog(struct backup *b)
 		log_warn("going on without a catalog: everything is read anew");
 		return 0;
 	}
-	archiver_use_catalog(b->archiver, b->catalog, newest_head_is(b));
+	b->believed = newest_head_is(b);
+	archiver_use_catalog(b->archiver, b->catalog, b->believed);
 	return 0;
 }
 
@@ -400,8 +409,10 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	} else if (cli_flag(b->cli, "dry-run")) {
 		report(b, &s, false);
 	} else {
-		e = get_writer(b) ? writer_commit(b->writer, &s, lost)
-				  : -ECANCELED;
+		e = get_writer(b) ? 0 : -ECANCELED;
+		*lost = e == 0 && !b->holds;
+		if (e == 0 && !*lost)
+			e = writer_commit(b->writer, &s, lost);
 		if (e == 0 && !*lost) {
 			commit_catalog(b);
 			report(b, &s, false);
@@ -457,6 +468,7 @@ static void drop_run(struct backup *b)
 	track_end(TAKE_PTR(b->track));
 	catalog_close(b->catalog);
 	b->catalog = NULL;
+	b->believed = false;
 }
 
 static int run(struct backup *b)

@@ -277,9 +277,7 @@ static void load_record(struct walker *w, struct dir_job *dir)
 {
 	struct archiver *a = w->a;
 
-	if (!a->catalog || dir->place)
-		return;
-	if (a->opt.reread)
+	if (!a->catalog || a->opt.reread)
 		return;
 	dir->record = catalog_get(a->catalog, dir->key);
 	if (dir->record.p)
@@ -582,7 +580,7 @@ static const char *owner_name(void *arg, bool group, uint32_t id)
 static int build_tree(struct walker *w, struct dir_job *dir,
 		      uint8_t id[CHUNK_ID_LEN])
 {
-	bool record = w->a->catalog && !dir->place;
+	bool record = w->a->catalog;
 	uint8_t head[RECORD_HEAD_LEN];
 	struct tree_builder b;
 	size_t i;
@@ -767,7 +765,8 @@ static void dir_work(struct walker *w, struct dir_job *dir)
 		archiver_error(w->a, dir, none, e, "read attributes of");
 	COUNT(w->a, dirs, 1);
 	load_record(w, dir);
-	dir->change = look_ask(w, dir);
+	/* of a place only some names are recorded: each is looked at */
+	dir->change = dir->place ? CHANGE_LOOK : look_ask(w, dir);
 	if (dir->change == CHANGE_NONE) {
 		look_take_whole(w, dir);
 		return;

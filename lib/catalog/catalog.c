@@ -29,6 +29,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "catalog/stamp.h"
 #include "catalog/verify.h"
 
 #define MAP_SIZE (256ull << 30) /* address space; the file is what it holds */
@@ -61,6 +62,7 @@ struct catalog {
 	size_t pending_bytes;	 /* guarded by lock */
 	size_t put_bytes;	 /* guarded by lock: in this run */
 	bool dirty;		 /* guarded by lock: META is gone */
+	char *path;		 /* once it is open */
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
 	bool use_index, index_complete, keep_all;
@@ -290,7 +292,8 @@ static int lock_take(struct catalog *c, const char *dir)
 static int open_or_begin(struct catalog *c, const char *path, struct span set)
 {
 	char lock[4096 + 8];
-	int e = catalog_verify(path), rc = e == -EUCLEAN ? MDB_CORRUPTED : 0;
+	int e = stamp_holds(path) ? 0 : catalog_verify(path);
+	int rc = e == -EUCLEAN ? MDB_CORRUPTED : 0;
 
 	if (rc == 0)
 		rc = env_open(c, path);
@@ -332,6 +335,7 @@ int catalog_open(const char *dir, struct span set, struct catalog **out)
 		catalog_close(c);
 		return e;
 	}
+	c->path = strdup(path);
 	*out = c;
 	return 0;
 }
@@ -353,6 +357,9 @@ void catalog_close(struct catalog *c)
 		return;
 	pending_free(c);
 	env_close(c);
+	if (c->path && !c->failed)
+		stamp_put(c->path);
+	free(c->path);
 	if (c->lock_fd >= 0)
 		close(c->lock_fd);
 	free(c->seen);

@@ -38,6 +38,8 @@ struct repo {
 
 /* Fetch all tables of the head that are not there yet. lock: held, write. */
 MUST_CHECK int tables_load(struct repo *r);
+/* lock: held. */
+bool table_is_loaded(const struct repo *r, const uint8_t id[OBJECT_ID_LEN]);
 /* Make the tables those of the head, and note what was lost by that. lock:
  * held, write. */
 MUST_CHECK int tables_follow(struct repo *r);

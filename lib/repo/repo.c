@@ -382,6 +382,21 @@ static int follow_head(struct repo *r)
 	return e;
 }
 
+/* Does h drop a table of the head's that was never looked at? Whoever relies
+ * on what it lists (a catalog says so) cannot be told what is gone. lock:
+ * held. */
+static bool drops_unseen(const struct repo *r, const struct head *h)
+{
+	const struct idlist *ids = &r->head.indexes;
+	uint32_t i;
+
+	for (i = 0; i < ids->count; i++)
+		if (!idlist_has(&h->indexes, ids->ids[i]) &&
+		    !table_is_loaded(r, ids->ids[i]))
+			return true;
+	return false;
+}
+
 /* Stand on h, which is taken or released. lock: held, write. */
 static int adopt_head(struct repo *r, struct head *h)
 {
@@ -392,6 +407,8 @@ static int adopt_head(struct repo *r, struct head *h)
 		head_release(h);
 		return e;
 	}
+	if (r->relying > 0 && drops_unseen(r, h))
+		r->losses++;
 	head_release(&r->head);
 	r->head = *h;
 	e = follow_head(r);

@@ -195,12 +195,31 @@ static void begin_relying(struct writer *w)
 	pthread_rwlock_unlock(&r->lock);
 }
 
+int writer_ready(struct writer *w)
+{
+	const struct index *ix;
+	int e = 0;
+
+	if (__atomic_load_n(&w->ready, __ATOMIC_ACQUIRE))
+		return 0;
+	pthread_mutex_lock(&w->ready_lock);
+	if (!w->ready) {
+		/* Fail here rather than store everything again for want of
+		 * it. */
+		e = w->opt.repack ? 0 : repo_index(w->repo, &ix);
+		if (e == 0 && !w->opt.dry_run && !w->opt.repack)
+			e = writer_adopt(w);
+		__atomic_store_n(&w->ready, e == 0, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&w->ready_lock);
+	return e;
+}
+
 int writer_new(struct repo *r, const struct writer_options *opt,
 	       struct writer **out)
 {
-	const struct index *ix;
 	struct writer *w = calloc(1, sizeof(*w));
-	int e;
+	int e = 0;
 
 	if (!w)
 		return -ENOMEM;
@@ -208,14 +227,10 @@ int writer_new(struct repo *r, const struct writer_options *opt,
 	w->opt = *opt;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
-	/* Fail here rather than store everything again for want of it. */
-	e = opt->repack ? 0 : repo_index(r, &ix);
-	if (e == 0)
-		begin_relying(w);
-	if (e == 0 && !opt->dry_run)
+	pthread_mutex_init(&w->ready_lock, NULL);
+	begin_relying(w);
+	if (!opt->dry_run)
 		e = store_lease_begin(r->store, STORE_LEASE_WRITER, &w->lease);
-	if (e == 0 && !opt->dry_run && !opt->repack)
-		e = writer_adopt(w);
 	if (e == 0) {
 		e = -pthread_create(&w->finisher, NULL, writer_finisher, w);
 		w->finisher_runs = e == 0;
@@ -283,6 +298,7 @@ void writer_free(struct writer *w)
 	idlist_release(&w->indexes);
 	index_release(&w->spilled);
 	index_release(&w->adopted);
+	pthread_mutex_destroy(&w->ready_lock);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->changed);
 	free(w);

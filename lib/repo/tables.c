@@ -279,8 +279,7 @@ int repo_store_table(struct repo *r, struct span table,
 	return 0;
 }
 
-static bool table_is_loaded(const struct repo *r,
-			    const uint8_t id[OBJECT_ID_LEN])
+bool table_is_loaded(const struct repo *r, const uint8_t id[OBJECT_ID_LEN])
 {
 	unsigned int i;
 

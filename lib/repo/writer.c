@@ -338,7 +338,12 @@ bool writer_has(struct writer *w, const uint8_t id[CHUNK_ID_LEN])
 {
 	struct chunk_loc loc;
 	bool found;
+	int e = writer_ready(w);
 
+	if (e < 0) {
+		fail(w, e);
+		return false;
+	}
 	pthread_mutex_lock(&w->lock);
 	found = chunkset_has(&w->set, id) || index_has(&w->spilled, id);
 	if (!found && index_has(&w->adopted, id))
@@ -415,9 +420,12 @@ int lane_flush(struct lane *l)
 
 int lane_new(struct writer *w, struct lane **out)
 {
-	struct lane *l = calloc(1, sizeof(*l));
-	int i, e;
+	struct lane *l;
+	int i, e = writer_ready(w);
 
+	if (e < 0)
+		return e;
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->w = w;

@@ -39,6 +39,7 @@ struct writer_stats {
 	uint64_t bytes_stored; /* object bytes written */
 };
 
+/* The index is loaded when something is first looked up or added. */
 MUST_CHECK int writer_new(struct repo *r, const struct writer_options *opt,
 			  struct writer **out);
 void writer_free(struct writer *w);

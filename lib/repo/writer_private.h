@@ -36,6 +36,8 @@ struct writer {
 	/* Heads up to this one doom nothing of this session's. */
 	uint64_t seen_head;
 	bool relying; /* counted in repo->relying */
+	pthread_mutex_t ready_lock;
+	bool ready; /* atomic: the index is there; see writer_ready() */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -74,6 +76,10 @@ bool writer_should_spill(struct writer *w);
 /* Store an index of the chunks in durable packs and forget them; with all,
  * every pack must be durable. */
 MUST_CHECK int writer_spill(struct writer *w, bool all);
+
+/* Have the index, and what a dead session left: before the first lookup. A
+ * session that adds nothing never needs them. */
+MUST_CHECK int writer_ready(struct writer *w);
 
 /* adopt.c: find what a session that died has left. */
 MUST_CHECK int writer_adopt(struct writer *w);

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "catalog/catalog.h"
+#include "catalog/stamp.h"
 #include "catalog/verify.h"
 #include "tests/unit/prng.h"
 
@@ -52,6 +53,8 @@ static int clean(void **state)
 	snprintf(name, sizeof(name), "%s-lock", path);
 	unlink(name);
 	snprintf(name, sizeof(name), "%s.lock", path);
+	unlink(name);
+	snprintf(name, sizeof(name), "%s-whole", path);
 	unlink(name);
 	return rmdir(dir);
 }
@@ -285,6 +288,39 @@ static void test_no_damage_is_believed(void **state)
 	free(bad);
 }
 
+/* One byte of the file at path, from its end. */
+static void flip(const char *name, long from_end)
+{
+	FILE *f = fopen(name, "r+");
+	int c;
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, -from_end, SEEK_END), 0);
+	c = getc(f);
+	assert_int_equal(fseek(f, -from_end, SEEK_END), 0);
+	assert_int_equal(putc(c ^ 1, f), c ^ 1);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_what_was_written_to_is_walked_again(void **state)
+{
+	char name[96];
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s-whole", path);
+	fill(100, head1);
+	assert_true(stamp_holds(path));
+	flip(path, 1);
+	assert_false(stamp_holds(path));
+	flip(path, 1);
+	assert_false(stamp_holds(path));
+	fill(100, head1);
+	assert_true(stamp_holds(path));
+	/* another boot, as far as the stamp says */
+	flip(name, 60);
+	assert_false(stamp_holds(path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +336,8 @@ int main(void)
 						make, clean),
 		cmocka_unit_test_setup_teardown(test_no_damage_is_believed,
 						make, clean),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_written_to_is_walked_again, make, clean),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
