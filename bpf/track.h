@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 1
+#define TRACK_LAYOUT 2
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */
@@ -84,6 +84,7 @@ struct track_meta {
 	__u32 layout; /* TRACK_LAYOUT */
 	__u32 zero;
 	__u8 instance[16]; /* random: made when the programs were loaded */
+	__u64 misses;	   /* of programs that the kernel left out: noted */
 };
 
 #endif /* BPF_TRACK_H */

@@ -7,20 +7,19 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "track/held.h"
+#include "track/pins.h"
 
 #include "bpf/track.h"
 
-#define BPFFS_MAGIC 0xcafe4a11
 #define BATCH 4096
 
 /* object.S */
@@ -62,6 +61,9 @@ static const struct hook hooks[] = {
 
 struct tracker {
 	char *pins;
+	int lock; /* the directory of the pins */
+	struct held held;
+	uint64_t misses; /* when marks were last known to be complete */
 	int maps[MAPS];
 	int barrier; /* an array of maps: see wait_for_programs() */
 	bool was_pinned;
@@ -81,58 +83,6 @@ static uint32_t dev_to_kernel(dev_t dev)
 static dev_t dev_from_kernel(uint32_t dev)
 {
 	return makedev(dev >> 20, dev & 0xfffff);
-}
-
-/* --- pins --- */
-
-static char *pin_path(const char *pins, const char *kind, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s_%s", pins, kind, name) < 0 ? NULL : path;
-}
-
-int tracker_unpin(const char *pins)
-{
-	DIR *d = opendir(pins);
-	struct dirent *ent;
-	int e = 0;
-
-	if (!d)
-		return errno == ENOENT ? 0 : log_fail(-errno, "open %s", pins);
-	while ((ent = readdir(d)))
-		if (strncmp(ent->d_name, "map_", 4) == 0 ||
-		    strncmp(ent->d_name, "link_", 5) == 0)
-			if (unlinkat(dirfd(d), ent->d_name, 0) < 0)
-				e = log_fail(-errno, "remove pin %s/%s", pins,
-					     ent->d_name);
-	closedir(d);
-	if (rmdir(pins) < 0 && e == 0 && errno != ENOENT)
-		e = log_fail(-errno, "remove %s", pins);
-	return e;
-}
-
-static int prepare_pins(const char *pins)
-{
-	struct statfs fs;
-	int e;
-
-	if (mkdir(pins, 0700) < 0 && errno != EEXIST) {
-		e = -errno;
-		return log_fail(e,
-				"make %s (is a bpffs mounted there? mount "
-				"-t bpf bpf /sys/fs/bpf)",
-				pins);
-	}
-	if (statfs(pins, &fs) < 0)
-		return log_fail(-errno, "statfs %s", pins);
-	if ((uint32_t)fs.f_type != BPFFS_MAGIC) {
-		log_error("%s is not on a bpffs: mount one (mount -t bpf bpf "
-			  "/sys/fs/bpf)",
-			  pins);
-		return -EOPNOTSUPP;
-	}
-	return 0;
 }
 
 /* --- load --- */
@@ -244,6 +194,11 @@ static int pin_links(struct tracker *t, struct bpf_object *obj)
 			return log_fail(-errno, "attach %s",
 					bpf_program__name(p));
 		e = path ? bpf_link__pin(link, path) : -ENOMEM;
+		if (e == 0)
+			e = held_add(&t->held,
+				     fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC,
+					   3),
+				     t->maps[SLOT_OF]);
 		bpf_link__destroy(link); /* the pin keeps it */
 		if (e < 0)
 			return log_fail(e, "pin %s", path ? path : "");
@@ -293,30 +248,64 @@ static int load(struct tracker *t, const struct tracker_options *opt)
 	bpf_object__close(obj);
 	if (e == 0)
 		e = write_meta(t);
-	if (e < 0)
-		(void)tracker_unpin(t->pins);
+	if (e < 0) {
+		(void)pins_remove(t->pins);
+		(void)rmdir(t->pins);
+	}
 	return e;
 }
 
 /* --- take over --- */
 
-static void find_missing(struct tracker *t)
+/* Every program that this kernel has a place for must be there, and use these
+ * maps: a change that nobody records would be a loss without a word. */
+static int adopt_links(struct tracker *t, const char *without)
 {
+	struct btf *btf = btf__load_vmlinux_btf();
 	size_t i;
+	int e = btf ? 0 : -ENOENT;
 
-	for (i = 0; i < ARRAY_LEN(hooks); i++) {
+	for (i = 0; e == 0 && i < ARRAY_LEN(hooks); i++) {
 		CLEANUP_FREE char *path =
 			pin_path(t->pins, "link", hooks[i].program);
 
-		if ((!path || access(path, F_OK) < 0) &&
-		    !t->missing[hooks[i].need])
-			t->missing[hooks[i].need] = hooks[i].tracepoint;
+		if (!has_tracepoint(btf, hooks[i].tracepoint)) {
+			if (!t->missing[hooks[i].need])
+				t->missing[hooks[i].need] = hooks[i].tracepoint;
+			continue;
+		}
+		if (without && !strcmp(without, hooks[i].program))
+			continue;
+		e = path ? held_add(&t->held, bpf_obj_get(path),
+				    t->maps[SLOT_OF])
+			 : -ENOMEM;
+		if (e < 0)
+			log_warn("the program %s is not in %s any more: all "
+				 "are loaded anew",
+				 hooks[i].program, t->pins);
 	}
+	btf__free(btf);
+	return e == -ENOMEM ? e : e < 0 ? -ENOENT : 0;
 }
 
 /* 0: taken over. -ENOENT: nothing of use is there. */
-static int adopt(struct tracker *t)
+static int adopt(struct tracker *t, const char *without)
 {
+	static const struct {
+		uint32_t type;
+		size_t key, value;
+	} like[MAPS] = {
+		[SLOT_OF] = { BPF_MAP_TYPE_HASH, 4, 4 },
+		[SLOTS] = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct track_slot) },
+		[ACTIVE] = { BPF_MAP_TYPE_ARRAY, 4, 4 },
+		[COUNTS] = { BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+			     sizeof(struct track_count) },
+		[INODES] = { BPF_MAP_TYPE_HASH, sizeof(struct track_inode_key),
+			     sizeof(struct track_inode) },
+		[RANGES] = { BPF_MAP_TYPE_HASH, sizeof(struct track_range_key),
+			     sizeof(struct track_range) },
+		[META] = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct track_meta) },
+	};
 	uint32_t zero = 0;
 	static const uint8_t none[16];
 	int i, e;
@@ -328,19 +317,26 @@ static int adopt(struct tracker *t)
 		t->maps[i] = path ? bpf_obj_get(path) : -ENOMEM;
 		if (t->maps[i] < 0)
 			return -ENOENT;
+		if (!held_map_fits(t->maps[i], like[i].type, like[i].key,
+				   like[i].value)) {
+			log_warn("%s/map_%s is not ours: all is loaded anew",
+				 t->pins, map_names[i]);
+			return -ENOENT;
+		}
 	}
 	e = bpf_map_lookup_elem(t->maps[META], &zero, &t->meta);
 	if (e < 0 || t->meta.layout != TRACK_LAYOUT ||
 	    !memcmp(t->meta.instance, none, sizeof(none)))
 		return -ENOENT;
-	find_missing(t);
-	return t->missing[FOR_ALL] ? -ENOENT : 0;
+	e = adopt_links(t, without);
+	return e == 0 && t->missing[FOR_ALL] ? -ENOENT : e;
 }
 
 static void close_maps(struct tracker *t)
 {
 	int i;
 
+	held_release(&t->held);
 	for (i = 0; i < MAPS; i++) {
 		if (t->maps[i] >= 0)
 			close(t->maps[i]);
@@ -375,25 +371,29 @@ int tracker_open(const struct tracker_options *opt, struct tracker **out)
 		return -ENOMEM;
 	for (i = 0; i < MAPS; i++)
 		t->maps[i] = -1;
-	t->barrier = -1;
+	t->barrier = t->lock = -1;
 	t->cpus = cpus > 0 ? (unsigned int)cpus : 1;
 	t->pins = strdup(opt->pins);
 	libbpf_set_print(print);
-	e = t->pins ? prepare_pins(t->pins) : -ENOMEM;
+	e = t->pins ? pins_prepare(t->pins) : -ENOMEM;
+	if (e == 0)
+		e = held_lock(t->pins, &t->lock);
 	if (e == 0) {
-		e = adopt(t);
+		e = adopt(t, opt->without);
 		t->was_pinned = e == 0;
 	}
 	if (e == -ENOENT) {
 		close_maps(t);
-		e = tracker_unpin(t->pins);
-		if (e == 0)
-			e = prepare_pins(t->pins);
+		e = pins_remove(t->pins);
 		if (e == 0)
 			e = load(t, opt);
 	}
 	if (e == 0)
 		e = make_barrier(t);
+	/* as last noted, maybe by one who is dead */
+	t->misses = t->meta.misses;
+	if (opt->without && !strcmp(opt->without, "misses"))
+		t->misses--;
 	if (e < 0) {
 		tracker_close(t);
 		return e;
@@ -409,6 +409,8 @@ void tracker_close(struct tracker *t)
 	close_maps(t);
 	if (t->barrier >= 0)
 		close(t->barrier);
+	if (t->lock >= 0)
+		close(t->lock);
 	free(t->pins);
 	free(t);
 }
@@ -632,6 +634,33 @@ static int read_set(struct tracker *t, uint32_t where, struct dirty *d)
 				  sizeof(struct track_inode), take_inode, &to);
 }
 
+/* A program that the kernel left out has made no mark, and nobody knows where:
+ * every file system is lost. */
+static int count_misses(struct tracker *t)
+{
+	uint64_t now = held_misses(&t->held);
+	uint32_t zero = 0, i;
+	int e = 0;
+
+	if (now == t->misses)
+		return 0;
+	for (i = 0; e == 0 && i < TRACK_SLOTS; i++) {
+		struct track_slot s;
+
+		e = get_slot(t, i, &s);
+		if (e < 0 || s.dev == 0)
+			continue;
+		s.lost = 1;
+		e = put_slot(t, i, &s);
+	}
+	t->meta.misses = now;
+	if (e == 0)
+		e = bpf_map_update_elem(t->maps[META], &zero, &t->meta, 0);
+	if (e == 0)
+		t->misses = now;
+	return e;
+}
+
 int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
 {
 	struct track_slot s;
@@ -641,6 +670,8 @@ int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
 	if (e == 0)
 		e = read_set(t, slot << 1 | ((set & 1) ^ 1), d);
 	/* after the marks: what could not be recorded was noted before */
+	if (e == 0)
+		e = count_misses(t);
 	if (e == 0)
 		e = get_slot(t, slot, &s);
 	if (e == 0 && (s.lost || s.replaced))

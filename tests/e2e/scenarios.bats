@@ -154,3 +154,84 @@ teardown() { tracking_teardown; }
 	backs_up tracker
 	is_captured
 }
+
+# --- the tracker's own parts ----------------------------------------------
+
+@test "the pins are removed under the running daemon" {
+	own_daemon
+	tracked ext4
+	rm "$PINS"/link_* "$PINS"/map_inodes
+	# the daemon holds the programs
+	echo seen, and longer >"$M/dir/small"
+	dd if=/dev/urandom of="$M/big" bs=4096 seek=300 count=2 conv=notrunc \
+		status=none
+	backs_up tracker
+	is_captured
+	# nobody holds them now
+	daemon_ends KILL
+	echo unseen >"$M/dir/small"
+	daemon_starts
+	backs_up scan
+	[[ $(summary scan_reason) == "the tracker was started anew"* ]]
+	is_captured
+	backs_up tracker
+}
+
+@test "one program is gone when the next daemon comes" {
+	own_daemon
+	tracked ext4
+	daemon_ends KILL
+	rm "$PINS/link_ext4_dirty"
+	chmod 600 "$M/dir/small"
+	daemon_starts
+	grep -q "the program ext4_dirty is not in" "$T/daemon.log"
+	backs_up scan
+	is_captured
+}
+
+@test "a pin has the name of ours and is another's" {
+	own_daemon
+	tracked ext4
+	daemon_ends
+	rm "$PINS/map_meta" "$PINS/link_dio_begin"
+	bpftool map create "$PINS/map_meta" type array key 4 value 8192 \
+		entries 1 name foreign
+	echo unseen >"$M/dir/small"
+	daemon_starts
+	grep -q "map_meta is not ours" "$T/daemon.log"
+	backs_up scan
+	is_captured
+	# a program that counts for somebody else
+	daemon_ends
+	mv "$PINS/link_ext4_start" "$PINS/link_dirty_folio"
+	echo unseen again >"$M/dir/small"
+	daemon_starts
+	backs_up scan
+	is_captured
+}
+
+@test "two daemons may not share programs" {
+	own_daemon
+	tracked ext4
+	expect 1 timeout 20 "$BUILD/tidemarkd" --socket "$T/s2" \
+		--state-dir "$T/state2" --pins "$PINS" --track-list "$T/l2"
+	output_has "another tidemarkd uses the programs in $PINS"
+	expect 1 "$BUILD/tidemarkd" --pins "$PINS" --stop-tracking
+	output_has "end it first"
+	echo seen >"$M/dir/small"
+	backs_up tracker
+	is_captured
+}
+
+# What the kernel does not run because it runs already leaves no mark.
+@test "a program that the kernel left out makes a scan" {
+	own_daemon --without misses
+	disk ext4
+	track add "$M"
+	echo one >"$M/f"
+	backs_up scan
+	echo two >"$M/f"
+	backs_up tracker
+	[ "$(fs_status resets)" -ge 1 ]
+	is_captured
+}
