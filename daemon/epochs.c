@@ -18,51 +18,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "daemon/mounts.h"
-#include "daemon/state.h"
+#include "daemon/epochs_private.h"
 
-#define CONSUMERS_MAX 64
-
-#define WHY_UNMOUNTED "it was unmounted, or another file system is there now"
 #define WHY_FULL "there were more changes than the tracker holds"
-
-struct fs {
-	struct fs *next;
-	struct mount mount;
-	uint32_t slot;
-	uint8_t id[EPOCHS_ID_LEN];
-	char *dir;
-	uint64_t epoch; /* the open one */
-	uint64_t floor; /* marks of it and before are not kept any more */
-	struct state_chunk *chunks; /* ascending */
-	size_t n_chunks;
-	uint64_t next_number;
-	struct state_consumer consumers[CONSUMERS_MAX];
-	size_t n_consumers;
-	uint64_t drained; /* entries counted when the set was last emptied */
-	uint64_t resets;
-	const char *last_why;
-};
-
-struct epochs {
-	struct tracker *tracker;
-	char *dir;
-	uint32_t max_inodes;
-	bool no_sync; /* for a test */
-	pthread_mutex_t lock;
-	struct fs *list; /* guarded by lock, as everything below it */
-};
 
 /* --- life of one --- */
 
-static void fs_free(struct fs *fs)
+void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
@@ -72,7 +40,7 @@ static void fs_free(struct fs *fs)
 	free(fs);
 }
 
-static int fs_save(const struct epochs *e, const struct fs *fs)
+int fs_save(const struct epochs *e, const struct fs *fs)
 {
 	struct state_info info = {
 		.path = fs->mount.path,
@@ -82,15 +50,19 @@ static int fs_save(const struct epochs *e, const struct fs *fs)
 		.floor = fs->floor,
 		.next_number = fs->next_number,
 		.consumers = (struct state_consumer *)(uintptr_t)fs->consumers,
-		.n_consumers = fs->n_consumers
+		.n_consumers = fs->n_consumers,
+		.has_left = fs->has_left,
+		.left = fs->left,
 	};
+
+	snprintf(info.type, sizeof(info.type), "%s", fs->mount.type ?: "");
 
 	memcpy(info.instance, tracker_instance(e->tracker),
 	       sizeof(info.instance));
 	return state_save(fs->dir, &info);
 }
 
-static int fs_new_id(const struct epochs *e, struct fs *fs)
+int fs_new_id(const struct epochs *e, struct fs *fs)
 {
 	char hex[HEX_LEN(EPOCHS_ID_LEN)];
 
@@ -129,7 +101,7 @@ static int fs_reset(struct epochs *e, struct fs *fs, const char *why)
 	return r < 0 ? r : fs_new_id(e, fs);
 }
 
-static const char *refuses(const struct epochs *e, const struct mount *m)
+const char *fs_refuses(const struct epochs *e, const struct mount *m)
 {
 	const char *why = tracker_refuses(e->tracker, m->type);
 
@@ -145,20 +117,19 @@ static const char *refuses(const struct epochs *e, const struct mount *m)
 	return NULL;
 }
 
-static struct fs *find(struct epochs *e, dev_t dev)
+struct fs *fs_find(struct epochs *e, dev_t dev)
 {
 	struct fs *fs;
 
 	for (fs = e->list; fs; fs = fs->next)
-		if (fs->mount.dev == dev)
+		if (fs->armed && fs->mount.dev == dev)
 			return fs;
 	return NULL;
 }
 
 /* --- taking marks out of the kernel --- */
 
-/* lock: held. The idle set goes into a file of the epoch. */
-static int take_idle(struct epochs *e, struct fs *fs, bool *lost)
+int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
 {
 	struct dirty d = { 0 };
 	struct tracker_slot slot;
@@ -184,7 +155,11 @@ static int take_idle(struct epochs *e, struct fs *fs, bool *lost)
 	dirty_release(&d);
 	if (r == 0)
 		r = tracker_drop(e->tracker, fs->slot);
-	if (r == 0 && tracker_slot(e->tracker, fs->slot, &slot) == 0)
+	if (r == 0)
+		r = tracker_slot(e->tracker, fs->slot, &slot);
+	if (r == 0 && slot.replaced && !ended)
+		*lost = true;
+	if (r == 0)
 		fs->drained = slot.inodes;
 	return r;
 }
@@ -209,7 +184,7 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 	if (r == 0 && !e->no_sync && syncfs(fd) < 0)
 		r = log_fail(-errno, "sync %s", fs->mount.path);
 	if (r == 0)
-		r = take_idle(e, fs, &lost);
+		r = fs_take_idle(e, fs, false, &lost);
 	/* A turn that is not ended leaves marks in a set that the next turn
 	 * takes for the new one: other backups would be told too little. */
 	if (r < 0 || lost)
@@ -312,12 +287,15 @@ static const char *mistrust(const struct epochs *e, const struct fs *fs,
 {
 	if (!since)
 		return "this is the first backup with the tracker";
-	if (memcmp(since->instance, tracker_instance(e->tracker),
-		   TRACKER_INSTANCE_LEN) != 0)
-		return "the tracker was started anew since the last backup";
-	if (memcmp(since->fs, fs->id, EPOCHS_ID_LEN) != 0)
-		return fs->last_why
-			       ?: "tracking began anew since the last backup";
+	if (memcmp(since->fs, fs->id, EPOCHS_ID_LEN) != 0) {
+		if (fs->last_why)
+			return fs->last_why;
+		return memcmp(since->instance, tracker_instance(e->tracker),
+			      TRACKER_INSTANCE_LEN) != 0
+			       ? "the tracker was started anew since the last "
+				 "backup"
+			       : "tracking began anew since the last backup";
+	}
 	if (since->epoch >= fs->epoch || since->epoch < fs->floor)
 		return "the changes since the last backup are not kept any "
 		       "more";
@@ -352,6 +330,7 @@ static int look_again(struct fs *fs)
 	}
 	mount_release(&fs->mount);
 	fs->mount = now;
+	fs->attachment = continuity_attachment(now.dev);
 	return 0;
 }
 
@@ -404,7 +383,8 @@ int epochs_begin(struct epochs *e, dev_t dev, const struct epochs_token *since,
 
 	memset(out, 0, sizeof(*out));
 	pthread_mutex_lock(&e->lock);
-	fs = find(e, dev);
+	(void)presence_look(e);
+	fs = fs_find(e, dev);
 	r = fs ? begin(e, fs, since, consumer, out) : -ENODEV;
 	pthread_mutex_unlock(&e->lock);
 	if (r < 0)
@@ -418,7 +398,7 @@ int epochs_peek(struct epochs *e, dev_t dev, bool kept, struct dirty *out)
 	int r = -ENODEV;
 
 	pthread_mutex_lock(&e->lock);
-	fs = find(e, dev);
+	fs = fs_find(e, dev);
 	if (fs)
 		r = collect(fs, kept ? least_needed(fs) : fs->epoch - 1, out);
 	if (fs && r == 0)
@@ -430,32 +410,40 @@ int epochs_peek(struct epochs *e, dev_t dev, bool kept, struct dirty *out)
 
 /* --- the list --- */
 
-/* lock: held */
+static void unlink_fs(struct epochs *e, struct fs **at)
+{
+	struct fs *fs = *at;
+
+	if (fs->armed)
+		(void)tracker_remove(e->tracker, fs->slot);
+	if (fs->dir)
+		state_remove(fs->dir);
+	*at = fs->next;
+	fs_free(fs);
+}
+
+/* lock: held. Takes m. */
 static int add_mount(struct epochs *e, struct mount *m)
 {
-	struct fs *fs = calloc(1, sizeof(*fs));
+	struct fs *fs = presence_want(e, m->path), **at;
 	int r;
 
 	if (!fs)
 		return -ENOMEM;
+	if (fs->armed) { /* that one is covered now */
+		(void)tracker_remove(e->tracker, fs->slot);
+		fs->armed = false;
+	}
+	mount_release(&fs->mount);
 	fs->mount = *m;
 	memset(m, 0, sizeof(*m));
-	r = tracker_add(e->tracker, fs->mount.dev, &fs->slot);
-	if (r == -EEXIST) { /* of a daemon that left no state */
-		r = tracker_remove(e->tracker, fs->slot);
-		if (r == 0)
-			r = tracker_add(e->tracker, fs->mount.dev, &fs->slot);
-	}
-	if (r == 0)
-		r = fs_new_id(e, fs);
-	if (r < 0) {
-		fs_free(fs);
-		return r;
-	}
-	fs->next = e->list;
-	e->list = fs;
-	log_info("tracking %s (%s)", fs->mount.path, fs->mount.type);
-	return 0;
+	r = presence_arm(e, fs);
+	for (at = &e->list; r < 0 && *at; at = &(*at)->next)
+		if (*at == fs) {
+			unlink_fs(e, at);
+			break;
+		}
+	return r;
 }
 
 int epochs_add(struct epochs *e, const char *path, const char **why)
@@ -466,15 +454,31 @@ int epochs_add(struct epochs *e, const char *path, const char **why)
 	*why = NULL;
 	if (r < 0)
 		return log_fail(r, "find the mount of %s", path);
-	*why = refuses(e, &m);
+	*why = fs_refuses(e, &m);
 	pthread_mutex_lock(&e->lock);
+	(void)presence_look(e);
 	if (*why)
 		r = -EOPNOTSUPP;
-	else if (!find(e, m.dev))
+	else if (!fs_find(e, m.dev))
 		r = add_mount(e, &m);
 	pthread_mutex_unlock(&e->lock);
 	mount_release(&m);
 	return r;
+}
+
+int epochs_want(struct epochs *e, const char *path)
+{
+	struct fs *fs;
+	bool there;
+
+	pthread_mutex_lock(&e->lock);
+	fs = presence_want(e, path);
+	(void)presence_look(e);
+	there = !fs || fs->armed || fs->refused;
+	pthread_mutex_unlock(&e->lock);
+	if (!there)
+		log_warn("%s is not mounted: tracked as soon as it is", path);
+	return fs ? 0 : -ENOMEM;
 }
 
 /* lock: held. A path that is no mount any more lies on another file system,
@@ -490,26 +494,24 @@ static struct fs **find_path(struct epochs *e, const char *path)
 	if (stat(path, &st) < 0)
 		return at;
 	for (at = &e->list; *at; at = &(*at)->next)
-		if ((*at)->mount.dev == st.st_dev)
+		if ((*at)->armed && (*at)->mount.dev == st.st_dev)
 			return at;
 	return at;
 }
 
 int epochs_remove(struct epochs *e, const char *path, char **point)
 {
-	struct fs **at, *fs;
+	struct fs **at;
 	int r = -ENOENT;
 
 	pthread_mutex_lock(&e->lock);
 	at = find_path(e, path);
-	fs = *at;
-	if (fs) {
-		r = tracker_remove(e->tracker, fs->slot);
-		state_remove(fs->dir);
-		*at = fs->next;
-		log_info("no longer tracking %s", fs->mount.path);
-		*point = TAKE_PTR(fs->mount.path);
-		fs_free(fs);
+	if (*at) {
+		log_info("no longer tracking %s", (*at)->mount.path);
+		*point = strdup((*at)->mount.path);
+		r = *point ? 0 : -ENOMEM;
+		if (r == 0)
+			unlink_fs(e, at);
 	}
 	pthread_mutex_unlock(&e->lock);
 	return r;
@@ -518,9 +520,13 @@ int epochs_remove(struct epochs *e, const char *path, char **point)
 static const char *status_why(const struct fs *fs,
 			      const struct tracker_slot *slot)
 {
-	CLEANUP_CLOSE int fd = mount_open(&fs->mount);
-
-	if (fd < 0 || slot->replaced)
+	if (!fs->armed && fs->refused)
+		return fs->refused;
+	if (!fs->armed)
+		return fs->has_left ? "it is not mounted; what is recorded is "
+				      "kept until it is"
+				    : "it is not mounted";
+	if (!mount_is_there(&fs->mount) || slot->replaced)
 		return WHY_UNMOUNTED;
 	if (slot->lost)
 		return WHY_FULL;
@@ -545,9 +551,11 @@ static int status_of(struct epochs *e, const struct fs *fs,
 				     .last_why = fs->last_why };
 	for (i = 0; i < fs->n_chunks; i++)
 		s->kept_inodes += fs->chunks[i].inodes;
-	r = tracker_slot(e->tracker, fs->slot, &s->slot);
-	if (r < 0)
-		return r;
+	if (fs->armed) {
+		r = tracker_slot(e->tracker, fs->slot, &s->slot);
+		if (r < 0)
+			return r;
+	}
 	s->why = status_why(fs, &s->slot);
 	s->trusted = !s->why;
 	return 0;
@@ -582,7 +590,8 @@ void epochs_tick(struct epochs *e)
 	for (fs = e->list; fs; fs = fs->next) {
 		struct tracker_slot slot;
 
-		if (tracker_slot(e->tracker, fs->slot, &slot) < 0)
+		if (!fs->armed ||
+		    tracker_slot(e->tracker, fs->slot, &slot) < 0)
 			continue;
 		sum += slot.inodes - fs->drained;
 		if (slot.inodes - fs->drained > best) {
@@ -592,19 +601,34 @@ void epochs_tick(struct epochs *e)
 	}
 	if (most && sum > e->max_inodes / 3 &&
 	    (tracker_turn(e->tracker, most->slot) < 0 ||
-	     take_idle(e, most, &lost) < 0 || lost))
+	     fs_take_idle(e, most, false, &lost) < 0 || lost))
 		(void)fs_reset(e, most, WHY_FULL);
 	pthread_mutex_unlock(&e->lock);
 }
 
 /* --- start --- */
 
+void fs_take_info(struct fs *fs, const struct state_info *info)
+{
+	size_t i;
+
+	fs->epoch = info->epoch;
+	fs->floor = info->floor;
+	fs->next_number = info->next_number;
+	memcpy(fs->consumers, info->consumers,
+	       info->n_consumers * sizeof(*fs->consumers));
+	fs->n_consumers = info->n_consumers;
+	/* files that were written after info have numbers, too */
+	for (i = 0; i < fs->n_chunks; i++)
+		fs->next_number =
+			MAX(fs->next_number, fs->chunks[i].number + 1);
+}
+
 static int adopt(struct epochs *e, const char *name)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
 	struct state_info info = { 0 };
 	bool lost = false;
-	size_t i;
 	int r = -ENOMEM;
 
 	if (fs && asprintf(&fs->dir, "%s/%s", e->dir, name) >= 0)
@@ -623,17 +647,10 @@ static int adopt(struct epochs *e, const char *name)
 	    tracker_add(e->tracker, fs->mount.dev, &fs->slot) != -EEXIST)
 		r = -ESTALE; /* nobody recorded it */
 	if (r == 0) {
-		fs->epoch = info.epoch;
-		fs->floor = info.floor;
-		fs->next_number = info.next_number;
-		memcpy(fs->consumers, info.consumers,
-		       info.n_consumers * sizeof(*fs->consumers));
-		fs->n_consumers = info.n_consumers;
-		/* files that were written after info have numbers, too */
-		for (i = 0; i < fs->n_chunks; i++)
-			fs->next_number =
-				MAX(fs->next_number, fs->chunks[i].number + 1);
-		r = take_idle(e, fs, &lost);
+		fs_take_info(fs, &info);
+		fs->armed = true;
+		fs->attachment = continuity_attachment(fs->mount.dev);
+		r = fs_take_idle(e, fs, false, &lost);
 	}
 	state_info_release(&info);
 	if (r < 0 || lost) {
@@ -649,34 +666,47 @@ static int adopt(struct epochs *e, const char *name)
 	return 0;
 }
 
-int epochs_open(struct tracker *t, const char *state_dir, const char *without,
-		struct epochs **out)
+/* Each entry of a directory, which is made if need be. */
+static int each_state(struct epochs *e, const char *dir,
+		      int (*fn)(struct epochs *e, const char *name))
+{
+	struct dirent *ent;
+	int r = io_mkdir_p(dir);
+	DIR *d = r == 0 ? opendir(dir) : NULL;
+
+	if (r == 0 && !d)
+		r = -errno;
+	while (r == 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.')
+			r = fn(e, ent->d_name);
+	if (d)
+		closedir(d);
+	return r < 0 ? log_fail(r, "read the state in %s", dir) : 0;
+}
+
+int epochs_open(const struct epochs_options *opt, struct epochs **out)
 {
 	struct epochs *e = calloc(1, sizeof(*e));
 	uint32_t used;
-	struct dirent *ent;
-	DIR *d;
 	int r;
 
 	if (!e)
 		return -ENOMEM;
 	pthread_mutex_init(&e->lock, NULL);
-	e->tracker = t;
-	e->no_sync = without && !strcmp(without, "sync");
-	e->dir = strdup(state_dir);
-	r = e->dir ? io_mkdir_p(state_dir) : -ENOMEM;
+	e->tracker = opt->tracker;
+	e->no_sync = opt->without && !strcmp(opt->without, "sync");
+	e->dir = strdup(opt->state_dir);
+	e->keep = strdup(opt->keep_dir);
+	r = e->dir && e->keep ? 0 : -ENOMEM;
 	if (r == 0)
-		r = tracker_fill(t, &used, &e->max_inodes);
-	d = r == 0 ? opendir(state_dir) : NULL;
-	if (r == 0 && !d)
-		r = -errno;
-	while (r == 0 && (ent = readdir(d)))
-		if (ent->d_name[0] != '.')
-			r = adopt(e, ent->d_name);
-	if (d)
-		closedir(d);
+		r = tracker_fill(e->tracker, &used, &e->max_inodes);
+	if (r == 0)
+		r = each_state(e, e->dir, adopt);
+	if (r == 0)
+		r = each_state(e, e->keep, presence_load);
+	if (r == 0)
+		r = presence_start(e);
 	if (r < 0) {
-		log_fail(r, "read the state in %s", state_dir);
 		epochs_close(e);
 		return r;
 	}
@@ -690,11 +720,13 @@ void epochs_close(struct epochs *e)
 
 	if (!e)
 		return;
+	presence_stop(e);
 	while ((fs = e->list)) {
 		e->list = fs->next;
 		fs_free(fs);
 	}
 	pthread_mutex_destroy(&e->lock);
 	free(e->dir);
+	free(e->keep);
 	free(e);
 }

@@ -11,7 +11,8 @@
  *
  * Marks that were taken out of the kernel are in files in the state
  * directory (a tmpfs) before the kernel forgets them: the daemon may be
- * killed at any point.
+ * killed at any point. Those of a file system that is not mounted are kept on
+ * a disk until it comes back: presence.c.
  *
  * Errors:  negative errno, logged.
  * Threads: all calls from any.
@@ -54,16 +55,25 @@ struct epochs_status {
 	struct tracker_slot slot;
 };
 
-/* without: "sync" leaves out a step of the protocol, so that a test can see
- * that it is needed. NULL: none. */
-MUST_CHECK int epochs_open(struct tracker *t, const char *state_dir,
-			   const char *without, struct epochs **out);
+struct epochs_options {
+	struct tracker *tracker;
+	const char *state_dir; /* on a tmpfs */
+	const char *keep_dir;  /* on a disk: of what is not mounted */
+	/* "sync" leaves out a step of the protocol, so that a test can see
+	 * that it is needed. NULL: none. */
+	const char *without;
+};
+
+MUST_CHECK int epochs_open(const struct epochs_options *opt,
+			   struct epochs **out);
 void epochs_close(struct epochs *e);
 
 /* Track the file system that path lies on. *why (static) is set with
  * -EOPNOTSUPP, which is not logged. An added one is added again at the next
  * start by whoever starts the daemon. */
 MUST_CHECK int epochs_add(struct epochs *e, const char *path, const char **why);
+/* Track what is or will be mounted at path. What cannot be is logged. */
+MUST_CHECK int epochs_want(struct epochs *e, const char *path);
 /* By the path that status tells, which need not be a mount any more, or by any
  * other that lies there. *point is malloc'd: where it was mounted. -ENOENT
  * (not logged): it is not tracked. */

@@ -236,9 +236,10 @@ static int make_parent(const char *path, mode_t mode)
 	return e < 0 ? log_fail(e, "make %s", dir) : 0;
 }
 
-/* What belongs to devices lies beside what belongs to file systems. */
+/* What belongs to devices lies beside what belongs to file systems; what is
+ * kept of those that are not mounted, beside the list. */
 struct beside {
-	char *pins, *state, *list;
+	char *pins, *state, *list, *keep;
 };
 
 static int beside_init(struct beside *b, const struct daemon_options *o)
@@ -250,7 +251,9 @@ static int beside_init(struct beside *b, const struct daemon_options *o)
 		b->state = NULL;
 	if (asprintf(&b->list, "%s-devices", o->list) < 0)
 		b->list = NULL;
-	return b->pins && b->state && b->list ? 0 : -ENOMEM;
+	if (asprintf(&b->keep, "%s.left", o->list) < 0)
+		b->keep = NULL;
+	return b->pins && b->state && b->list && b->keep ? 0 : -ENOMEM;
 }
 
 static void beside_release(struct beside *b)
@@ -258,6 +261,7 @@ static void beside_release(struct beside *b)
 	free(b->pins);
 	free(b->state);
 	free(b->list);
+	free(b->keep);
 }
 
 static int stop_tracking(const struct daemon_options *o)
@@ -301,6 +305,7 @@ static int run(const struct daemon_options *o, int signals)
 	struct server_options sopt = { .path = o->socket,
 				       .tables = tables,
 				       .n_tables = ARRAY_LEN(tables) };
+	struct epochs_options eopt = { .state_dir = o->state };
 	struct server *server = NULL;
 	struct beside beside;
 	pid_t command = -1;
@@ -315,9 +320,11 @@ static int run(const struct daemon_options *o, int signals)
 	log_info("hook set %s, %s", tracker_hook_set(track.tracker),
 		 tracker_was_pinned(track.tracker) ? "taken over" : "loaded");
 	e = beside_init(&beside, o);
+	eopt.tracker = track.tracker;
+	eopt.keep_dir = beside.keep;
+	eopt.without = topt.without;
 	if (e == 0)
-		e = epochs_open(track.tracker, o->state, topt.without,
-				&track.epochs);
+		e = epochs_open(&eopt, &track.epochs);
 	if (e == 0)
 		e = open_devices(o, &beside, &devices);
 	if (e == 0) {

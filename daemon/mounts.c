@@ -123,6 +123,16 @@ int mount_of(const char *path, struct mount *out)
 	return 0;
 }
 
+bool mount_is_there(const struct mount *m)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, m->path, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW,
+		     STATX_MNT_ID_UNIQUE, &st) == 0 &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == m->dev &&
+	       (st.stx_mask & STATX_MNT_ID_UNIQUE ? st.stx_mnt_id : 0) == m->id;
+}
+
 int mount_open(const struct mount *m)
 {
 	CLEANUP_CLOSE int fd =

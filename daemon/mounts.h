@@ -27,6 +27,9 @@ struct mount {
 void mount_release(struct mount *m);
 /* The mount that path lies on. */
 MUST_CHECK int mount_of(const char *path, struct mount *out);
+/* Is it still mounted there? Keeps nothing open, so that it never is in the
+ * way of an unmount. */
+bool mount_is_there(const struct mount *m);
 /* Open the mount's root; -ESTALE if another file system is there by now. */
 MUST_CHECK int mount_open(const struct mount *m);
 

@@ -17,16 +17,9 @@
 static void track_listed(void *arg, const char *path)
 {
 	const struct ops_track *ops = arg;
-	const char *why = NULL;
-	struct mount m;
 
-	/* what it lies on otherwise was not asked for */
-	if (mount_of(path, &m) < 0 || strcmp(m.path, path) != 0)
-		why = "nothing is mounted there";
-	if ((why || epochs_add(ops->epochs, path, &why) < 0))
-		log_warn("%s is not tracked: %s", path,
-			 why ? why : "see above");
-	mount_release(&m);
+	if (epochs_want(ops->epochs, path) < 0)
+		log_warn("%s is not tracked", path);
 }
 
 void ops_track_listed(const struct ops_track *ops)

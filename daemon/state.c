@@ -24,22 +24,73 @@ void state_info_release(struct state_info *info)
 
 /* --- info --- */
 
+/* 64 bits do not fit a JSON number. */
+static void put_u64(struct json_out *j, const char *key, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	json_str(j, key, text);
+}
+
+static int get_u64(const struct json *j, uint64_t *out)
+{
+	const char *text = json_to_str(j);
+	char *end;
+
+	if (!text || !*text)
+		return -EUCLEAN;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return *end || errno ? -EUCLEAN : 0;
+}
+
+static void put_left(struct json_out *j, const struct state_info *info)
+{
+	size_t i;
+
+	json_object(j, "left");
+	json_str(j, "type", info->type);
+	json_hex(j, "uuid", info->left.uuid, sizeof(info->left.uuid));
+	json_array(j, "counters");
+	for (i = 0; i < CONTINUITY_COUNTERS; i++)
+		put_u64(j, NULL, info->left.counters[i]);
+	json_close(j);
+	json_close(j);
+}
+
+static int read_left(const struct json *j, struct state_info *info)
+{
+	const char *type = json_to_str(json_get(j, "type"));
+	const char *uuid = json_to_str(json_get(j, "uuid"));
+	const struct json *item = json_first(json_get(j, "counters"));
+	size_t i;
+
+	if (!type || strlen(type) >= sizeof(info->type) || !uuid ||
+	    hex_decode(info->left.uuid, sizeof(info->left.uuid), uuid,
+		       strlen(uuid)) < 0)
+		return -EUCLEAN;
+	snprintf(info->type, sizeof(info->type), "%s", type);
+	for (i = 0; i < CONTINUITY_COUNTERS; i++, item = json_next(item))
+		if (!item || get_u64(item, &info->left.counters[i]) < 0)
+			return -EUCLEAN;
+	info->has_left = true;
+	return 0;
+}
+
 int state_save(const char *dir, const struct state_info *info)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(INFO_MAX);
 	CLEANUP_FREE char *path = NULL;
 	struct json_out j = JSON_OUT(&b);
-	char id[24];
 	size_t i;
 	int e;
 
-	/* 64 bits do not fit a JSON number */
-	snprintf(id, sizeof(id), "%" PRIu64, info->mount_id);
 	json_object(&j, NULL);
 	json_name(&j, "path", SPAN(info->path, strlen(info->path)));
 	json_hex(&j, "instance", info->instance, sizeof(info->instance));
 	json_u64(&j, "dev", info->dev);
-	json_str(&j, "mount_id", id);
+	put_u64(&j, "mount_id", info->mount_id);
 	json_u64(&j, "epoch", info->epoch);
 	json_u64(&j, "floor", info->floor);
 	json_u64(&j, "next_number", info->next_number);
@@ -47,6 +98,8 @@ int state_save(const char *dir, const struct state_info *info)
 	for (i = 0; i < info->n_consumers; i++)
 		json_u64(&j, info->consumers[i].name, info->consumers[i].epoch);
 	json_close(&j);
+	if (info->has_left)
+		put_left(&j, info);
 	json_close(&j);
 	e = json_end(&j);
 	if (e == 0 && asprintf(&path, "%s/info", dir) < 0)
@@ -83,11 +136,13 @@ static int read_info(const struct json *j, struct state_info *info)
 {
 	const char *path = json_to_str(json_get(j, "path"));
 	const char *instance = json_to_str(json_get(j, "instance"));
-	const char *id = json_to_str(json_get(j, "mount_id"));
+	const struct json *left = json_get(j, "left");
 	uint64_t dev;
+	int e;
 
 	/* a path that is not UTF-8 is looked up anew: never trusted */
-	if (!path || json_get(j, "path_b64") || !instance || !id ||
+	if (!path || json_get(j, "path_b64") || !instance ||
+	    get_u64(json_get(j, "mount_id"), &info->mount_id) < 0 ||
 	    hex_decode(info->instance, sizeof(info->instance), instance,
 		       strlen(instance)) < 0 ||
 	    json_to_u64(json_get(j, "dev"), &dev) < 0 ||
@@ -96,11 +151,11 @@ static int read_info(const struct json *j, struct state_info *info)
 	    json_to_u64(json_get(j, "next_number"), &info->next_number) < 0)
 		return -EUCLEAN;
 	info->dev = dev;
-	info->mount_id = strtoull(id, NULL, 10);
 	info->path = strdup(path);
 	if (!info->path)
 		return -ENOMEM;
-	return read_consumers(json_get(j, "consumers"), info);
+	e = read_consumers(json_get(j, "consumers"), info);
+	return e == 0 && left ? read_left(left, info) : e;
 }
 
 static int chunk_order(const void *a, const void *b)
@@ -229,6 +284,24 @@ void state_chunk_remove(const char *dir, const struct state_chunk *c)
 
 	if (path && unlink(path) < 0 && errno != ENOENT)
 		log_warn("remove %s: %s", path, log_strerror(-errno));
+}
+
+int state_copy(const char *from, const char *to,
+	       const struct state_chunk *chunks, size_t n)
+{
+	size_t i;
+	int e = io_mkdir_p(to);
+
+	for (i = 0; e == 0 && i < n; i++) {
+		CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
+		CLEANUP_FREE char *a = chunk_path(from, &chunks[i]);
+		CLEANUP_FREE char *c = chunk_path(to, &chunks[i]);
+
+		e = a && c ? io_read_file(AT_FDCWD, a, &b) : -ENOMEM;
+		if (e == 0)
+			e = io_replace_file(AT_FDCWD, c, SPAN_OF(&b));
+	}
+	return e < 0 ? log_fail(e, "copy %s to %s", from, to) : 0;
 }
 
 void state_remove(const char *dir)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state.h - a tracked file system's state on disk (a tmpfs).
+ * state.h - a tracked file system's state on disk.
  *
- * A directory with "info" and a file for each chunk of marks. Outlives the
- * daemon, not the machine: what was recorded ends with the kernel.
+ * A directory with "info" and a file for each chunk of marks: on a tmpfs while
+ * it is mounted, since what was recorded ends with the kernel; on a disk when
+ * it was left (presence.c).
  *
  * Errors:  negative errno, logged; -EUCLEAN: damaged, not logged.
  * Memory:  as said at each.
@@ -14,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include "daemon/continuity.h"
 #include "track/dirty.h"
 
 #define STATE_CONSUMER_LEN 65
@@ -37,6 +39,10 @@ struct state_info {
 	uint64_t epoch, floor, next_number;
 	struct state_consumer *consumers;
 	size_t n_consumers;
+	/* It was unmounted, and all marks until then are here. */
+	bool has_left;
+	char type[16];
+	struct continuity left;
 };
 
 /* Frees path and consumers of an info that was loaded. */
@@ -56,6 +62,9 @@ MUST_CHECK int state_chunk_join(const char *dir, const struct state_chunk *a,
 				const struct state_chunk *b,
 				struct state_chunk *to);
 void state_chunk_remove(const char *dir, const struct state_chunk *c);
+/* The chunks' files into to, which is made; no info. */
+MUST_CHECK int state_copy(const char *from, const char *to,
+			  const struct state_chunk *chunks, size_t n);
 /* The directory and all in it. */
 void state_remove(const char *dir);
 

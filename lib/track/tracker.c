@@ -674,7 +674,7 @@ int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
 		e = count_misses(t);
 	if (e == 0)
 		e = get_slot(t, slot, &s);
-	if (e == 0 && (s.lost || s.replaced))
+	if (e == 0 && s.lost)
 		d->lost = true;
 	return e;
 }

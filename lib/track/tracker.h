@@ -71,7 +71,8 @@ MUST_CHECK int tracker_slot(struct tracker *t, uint32_t slot,
 			    struct tracker_slot *out);
 
 MUST_CHECK int tracker_turn(struct tracker *t, uint32_t slot);
-/* Add the old set to d. */
+/* Add the old set to d. Whether its marks are all of one file system, the
+ * slot tells ("replaced"), afterwards. */
 MUST_CHECK int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d);
 /* Add both sets to d, and change nothing. */
 MUST_CHECK int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d);
