@@ -219,10 +219,14 @@ static int ext4_left(int fd, struct continuity *out)
 
 	if (e < 0)
 		return e;
-	if (le16_at(sb + EXT4_STATE) != EXT4_CLEAN ||
-	    (le32_at(sb + EXT4_INCOMPAT) & EXT4_RECOVER) ||
-	    le32_at(sb + EXT4_ORPHAN))
+	/* the last write of an unmount changes both */
+	if (!(le16_at(sb + EXT4_STATE) & EXT4_CLEAN) ||
+	    (le32_at(sb + EXT4_INCOMPAT) & EXT4_RECOVER))
 		return -EBUSY;
+	/* errors: what was read from memory may not be on the disk */
+	if (le16_at(sb + EXT4_STATE) != EXT4_CLEAN ||
+	    le32_at(sb + EXT4_ORPHAN))
+		return -EOPNOTSUPP;
 	ext4_facts(sb, out);
 	return 0;
 }
@@ -312,6 +316,10 @@ enum {
 #define XFS_MAGIC 0x58465342u
 #define XFS_RECORD 0xfeedbabeu
 #define XFS_SECTOR 512u /* of the log: each begins with its cycle */
+#define XFS_RECORD_MAX 512u /* sectors */
+#define XFS_RECORD_OPS 40   /* in its first sector: operations */
+#define XFS_OP_FLAGS 9	    /* in the operation's header */
+#define XFS_OP_UNMOUNT 0x20
 
 enum { XFS_C_HEAD, XFS_C_INODES, XFS_C_FREE };
 
@@ -386,8 +394,38 @@ static int xfs_log_head(const struct xfs_log *log, uint64_t *out)
 	return e;
 }
 
+/* The last record must be an unmount's: after a shutdown, what was read from
+ * memory may not be on the disk. */
+static int xfs_is_unmounted(const struct xfs_log *log, uint64_t head)
+{
+	uint64_t first = head > XFS_RECORD_MAX ? head - XFS_RECORD_MAX : 0;
+	uint64_t sector;
+	struct page p;
+
+	for (sector = head; sector-- > first;) {
+		uint64_t at = log->at + sector * XFS_SECTOR;
+		const uint8_t *s = p.bytes + (at & (ALIGN - 1));
+		int e = read_page(log->fd, &p, at & ~(uint64_t)(ALIGN - 1));
+
+		if (e < 0)
+			return e;
+		if (be32_at(s) != XFS_RECORD)
+			continue;
+		if (be32_at(s + XFS_RECORD_OPS) != 1 || sector + 1 >= head)
+			return -EOPNOTSUPP;
+		at += XFS_SECTOR; /* its only operation */
+		s = p.bytes + (at & (ALIGN - 1));
+		e = read_page(log->fd, &p, at & ~(uint64_t)(ALIGN - 1));
+		if (e < 0)
+			return e;
+		return s[XFS_OP_FLAGS] & XFS_OP_UNMOUNT ? 0 : -EOPNOTSUPP;
+	}
+	return -EOPNOTSUPP;
+}
+
 static int xfs_left(int fd, struct continuity *out)
 {
+	uint64_t *head = &out->counters[XFS_C_HEAD];
 	struct xfs_log log;
 	struct page p;
 	int e = xfs_super(fd, &p);
@@ -395,7 +433,9 @@ static int xfs_left(int fd, struct continuity *out)
 	if (e == 0)
 		e = xfs_find_log(fd, p.bytes, &log);
 	if (e == 0)
-		e = xfs_log_head(&log, &out->counters[XFS_C_HEAD]);
+		e = xfs_log_head(&log, head);
+	if (e == 0)
+		e = xfs_is_unmounted(&log, *head & UINT32_MAX);
 	if (e < 0)
 		return e;
 	memcpy(out->uuid, p.bytes + XFS_UUID, sizeof(out->uuid));

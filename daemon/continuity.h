@@ -43,7 +43,8 @@ uint64_t continuity_attachment(dev_t dev);
 /* Is a file system of this type on dev in use, wherever it is mounted? */
 bool continuity_in_use(const char *type, dev_t dev);
 
-/* The facts of a file system that is not mounted. */
+/* The facts of a file system that is not mounted, and was unmounted without
+ * an error. -EBUSY: not yet. */
 MUST_CHECK int continuity_left(const char *type, dev_t dev,
 			       struct continuity *out);
 

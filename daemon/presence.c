@@ -87,16 +87,12 @@ static void lose(struct epochs *e, struct fs *fs, const char *why)
 	fs->n_chunks = fs->n_consumers = 0;
 }
 
-/* NULL: the last marks are in fs->dir, the facts in left. */
+/* NULL: the last marks are in fs->dir; left holds the facts. */
 static const char *take_last(struct epochs *e, struct fs *fs)
 {
 	struct continuity again;
 	bool lost;
 
-	if (now_ms() - fs->seen > UNSEEN_MS ||
-	    continuity_attachment(fs->mount.dev) != fs->attachment ||
-	    continuity_left(fs->mount.type, fs->mount.dev, &fs->left) < 0)
-		return WHY_UNMOUNTED;
 	if (tracker_turn(e->tracker, fs->slot) < 0 ||
 	    fs_take_idle(e, fs, true, &lost) < 0 || lost)
 		return "its last marks could not be kept";
@@ -106,10 +102,21 @@ static const char *take_last(struct epochs *e, struct fs *fs)
 	return NULL;
 }
 
-static void leave(struct epochs *e, struct fs *fs)
+/* It is not in use any more. True: it was a moment ago, look again. */
+static bool leave(struct epochs *e, struct fs *fs)
 {
-	const char *why = take_last(e, fs);
+	const char *why = WHY_UNMOUNTED;
+	int r = -ESTALE;
 
+	if (now_ms() - fs->seen <= UNSEEN_MS &&
+	    continuity_attachment(fs->mount.dev) == fs->attachment)
+		r = continuity_left(fs->mount.type, fs->mount.dev, &fs->left);
+	if (r == -EBUSY && now_ms() - fs->gone <= GOING_MS) {
+		fs->seen = now_ms();
+		return true;
+	}
+	if (r == 0)
+		why = take_last(e, fs);
 	if (!why) {
 		fs->has_left = true;
 		if (move_to(e, fs, e->keep) < 0)
@@ -117,13 +124,14 @@ static void leave(struct epochs *e, struct fs *fs)
 	}
 	if (why) {
 		lose(e, fs, why);
-		return;
+		return false;
 	}
 	fs->armed = false;
 	if (tracker_remove(e->tracker, fs->slot) < 0)
 		log_warn("%s: its marks stay in the kernel", fs->mount.path);
 	log_info("%s was unmounted; what is recorded of it is kept",
 		 fs->mount.path);
+	return false;
 }
 
 /* Is a file system with this device number mounted at its path? */
@@ -157,10 +165,8 @@ static bool look_at_armed(struct epochs *e, struct fs *fs)
 		lose(e, fs, WHY_UNMOUNTED);
 		return true;
 	}
-	if (!continuity_in_use(fs->mount.type, fs->mount.dev)) {
-		leave(e, fs);
-		return false;
-	}
+	if (!continuity_in_use(fs->mount.type, fs->mount.dev))
+		return leave(e, fs);
 	if (now_ms() - fs->gone > GOING_MS) {
 		lose(e, fs, WHY_UNMOUNTED);
 		return false;

@@ -2,9 +2,12 @@
 /*
  * archiver.c - the archiver's life: sources, threads, errors.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -246,6 +249,36 @@ static bool fsid_is_taken(const struct archiver *a, uint64_t fsid)
 	return false;
 }
 
+/* XFS_IOC_FSGEOMETRY_V1 of libxfs/xfs_fs.h. */
+struct xfs_geometry {
+	uint32_t numbers[8];
+	uint64_t more[4];
+	uint8_t uuid[16];
+	uint32_t rest[8];
+};
+#define XFS_GET_GEOMETRY _IOR('X', 100, struct xfs_geometry)
+
+/* f_fsid outlives a remount, st_dev may not. That of xfs is the device's
+ * number: it gets what ext4 makes of its UUID. */
+static uint64_t lasting_id(int at, const struct statfs *fs)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char path[sizeof("/proc/self/fd/") + 12];
+	struct xfs_geometry g;
+	uint64_t id, half[2];
+
+	memcpy(&id, &fs->f_fsid, sizeof(id));
+	if (fs->f_type != XFS_SUPER_MAGIC)
+		return id;
+	/* at may be one that is only a path */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, XFS_GET_GEOMETRY, &g) < 0)
+		return id;
+	memcpy(half, g.uuid, sizeof(half));
+	return le64toh(half[0]) ^ le64toh(half[1]);
+}
+
 uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
 		       bool *pseudo)
 {
@@ -261,10 +294,8 @@ uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
 	if (i == a->n_file_systems) {
 		*pseudo = false;
 		if (fstatfs(fd, &fs) == 0) {
-			uint64_t id;
+			uint64_t id = lasting_id(fd, &fs);
 
-			/* f_fsid outlives a remount, st_dev may not */
-			memcpy(&id, &fs.f_fsid, sizeof(id));
 			if (id && !fsid_is_taken(a, id))
 				fsid = id;
 			*pseudo = is_pseudo(fs.f_type);

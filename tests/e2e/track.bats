@@ -8,65 +8,18 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
+load ../lib/daemon
 
-# Loading the programs takes seconds, so whether they can be is asked once.
-setup_file() {
-	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -eq 0 ] || return 0
-	mkdir "$t/bpf"
-	mount -t bpf bpf "$t/bpf"
-	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
-		2>"$t/probe" || mv "$t/probe" "$t/refused"
-	umount "$t/bpf" || true
-}
+setup_file() { daemon_probe; }
 
 setup() {
-	tm_setup
-	requires_loop
-	requires jq
-	DAEMON=
-	PINS=$T/bpf/pins
-	export TIDEMARK_SOCKET=$T/socket
-	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
-	mkdir "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
+	daemon_setup
 	M=$T/mnt
 	mount_disk "$M" 64M
 	tm_init >/dev/null
 }
 
-teardown() {
-	daemon_ends || true
-	[ -z "${PINS:-}" ] || tidemarkd --stop-tracking || true
-	tm_teardown
-}
-
-tidemarkd() {
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@"
-}
-
-daemon_starts() { # [OPTION...]
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@" \
-		>>"$T/daemon.log" 2>&1 3>&- &
-	DAEMON=$!
-	BACKGROUND+=("$DAEMON")
-	wait_until daemon_answers
-}
-
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
-
-daemon_ends() { # [SIGNAL]
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "-${1:-TERM}" "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
-	DAEMON=
-}
-
-track() { "$TIDEMARK" track "$@"; }
+teardown() { daemon_teardown; }
 
 # A daemon that tracks, files, and two backups: the second one is trusted.
 tracked_tree() { # [OPTION of the daemon...]
@@ -78,34 +31,6 @@ tracked_tree() { # [OPTION of the daemon...]
 	head -c 8M /dev/urandom >"$M/big"
 	backs_up scan
 	backs_up tracker
-}
-
-# backs_up SOURCE [OPTION...]: and the summary says so; it is in $output.
-backs_up() {
-	local want=$1
-	shift
-	expect 0 tm backup --json "$@" "$M"
-	[ "$(summary change_source)" = "$want" ] || {
-		echo "by $(summary change_source), not by $want:"
-		echo "$output"
-		return 1
-	}
-}
-
-summary() {
-	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
-}
-
-# The latest snapshot has what is there now.
-is_captured() {
-	rm -rf "$T/restored"
-	tm restore --quiet "latest:$M" --target "$T/restored"
-	trees_equal "$M" "$T/restored"
-}
-
-fs_status() { # MEMBER
-	"$TIDEMARK" status --json |
-		jq -r "select(.message_type == \"file_system\").$1"
 }
 
 # changed PATH: its line, as JSON.
@@ -211,7 +136,7 @@ is_recorded() { [[ $(fs_status why) == "no backup has used"* ]]; }
 	output_has "tidemarkd does not run"
 }
 
-is_kept() { [[ $(fs_status why) == "it is not mounted; what is recorded"* ]]; }
+is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 
 @test "status says what is trusted, and why not" {
 	daemon_starts
@@ -229,7 +154,7 @@ is_kept() { [[ $(fs_status why) == "it is not mounted; what is recorded"* ]]; }
 	output_has "$M (ext4)"
 	output_has "trusted"
 	umount "$M"
-	wait_until is_kept
+	wait_until is_gone
 	[ "$(fs_status trusted)" = false ]
 }
 
