@@ -40,7 +40,7 @@ static int device_name(dev_t dev, char name[NAME_LEN])
 	last = strrchr(target, '/');
 	if (!last || strlen(last + 1) >= NAME_LEN)
 		return -ENAMETOOLONG;
-	strcpy(name, last + 1);
+	snprintf(name, NAME_LEN, "%s", last + 1);
 	return 0;
 }
 
@@ -184,9 +184,9 @@ enum {
 };
 
 #define EXT4_MAGIC_VALUE 0xef53
-#define EXT4_CLEAN 1	  /* state: this bit, and no other */
-#define EXT4_JOURNAL 4	  /* compat */
-#define EXT4_RECOVER 4	  /* incompat */
+#define EXT4_CLEAN 1   /* state: this bit, and no other */
+#define EXT4_JOURNAL 4 /* compat */
+#define EXT4_RECOVER 4 /* incompat */
 
 enum { EXT4_C_KBYTES, EXT4_C_MOUNTS, EXT4_C_FREE };
 
@@ -206,9 +206,9 @@ static void ext4_facts(const uint8_t *sb, struct continuity *out)
 	memcpy(out->uuid, sb + EXT4_UUID, sizeof(out->uuid));
 	out->counters[EXT4_C_KBYTES] = le64_at(sb + EXT4_KBYTES);
 	out->counters[EXT4_C_MOUNTS] = le16_at(sb + EXT4_MOUNTS);
-	out->counters[EXT4_C_FREE] =
-		(uint64_t)le32_at(sb + EXT4_FREE_BLOCKS) << 32 |
-		le32_at(sb + EXT4_FREE_INODES);
+	out->counters[EXT4_C_FREE] = (uint64_t)le32_at(sb + EXT4_FREE_BLOCKS)
+					     << 32 |
+				     le32_at(sb + EXT4_FREE_INODES);
 }
 
 static int ext4_left(int fd, struct continuity *out)
@@ -224,8 +224,7 @@ static int ext4_left(int fd, struct continuity *out)
 	    (le32_at(sb + EXT4_INCOMPAT) & EXT4_RECOVER))
 		return -EBUSY;
 	/* errors: what was read from memory may not be on the disk */
-	if (le16_at(sb + EXT4_STATE) != EXT4_CLEAN ||
-	    le32_at(sb + EXT4_ORPHAN))
+	if (le16_at(sb + EXT4_STATE) != EXT4_CLEAN || le32_at(sb + EXT4_ORPHAN))
 		return -EOPNOTSUPP;
 	ext4_facts(sb, out);
 	return 0;
@@ -315,7 +314,7 @@ enum {
 
 #define XFS_MAGIC 0x58465342u
 #define XFS_RECORD 0xfeedbabeu
-#define XFS_SECTOR 512u /* of the log: each begins with its cycle */
+#define XFS_SECTOR 512u	    /* of the log: each begins with its cycle */
 #define XFS_RECORD_MAX 512u /* sectors */
 #define XFS_RECORD_OPS 40   /* in its first sector: operations */
 #define XFS_OP_FLAGS 9	    /* in the operation's header */

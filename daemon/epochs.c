@@ -590,8 +590,7 @@ void epochs_tick(struct epochs *e)
 	for (fs = e->list; fs; fs = fs->next) {
 		struct tracker_slot slot;
 
-		if (!fs->armed ||
-		    tracker_slot(e->tracker, fs->slot, &slot) < 0)
+		if (!fs->armed || tracker_slot(e->tracker, fs->slot, &slot) < 0)
 			continue;
 		sum += slot.inodes - fs->drained;
 		if (slot.inodes - fs->drained > best) {

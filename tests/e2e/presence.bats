@@ -140,6 +140,20 @@ rebooted() {
 	rebooted xfs
 }
 
+# Whether the daemon comes to look between the two or not.
+@test "unmounted and mounted again at once, nothing is lost" {
+	local i
+	tracked_disk ext4
+	for i in 1 2 3 4 5 6; do
+		umount "$M"
+		mount "$DEVICE" "$M"
+		echo "$i" >"$M/dir/small"
+		expect 0 tm backup --json "$M"
+		is_captured
+		echo "$i" >>"$M/dir/small"
+	done
+}
+
 # written_elsewhere TYPE: by a mount that the tracker does not see.
 written_elsewhere() {
 	tracked_disk "$1"

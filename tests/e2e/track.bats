@@ -308,25 +308,6 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	is_captured
 }
 
-@test "mounted again from the same device, it is tracked again" {
-	local device
-	device=$(loop_device "$T/image" 64M)
-	mkfs.ext4 -q "$device"
-	umount "$M"
-	mount "$device" "$M"
-	tracked_tree
-	umount "$M"
-	mount "$device" "$M"
-	echo unseen >"$M/dir/small"
-	backs_up scan
-	[[ $(summary scan_reason) == "it was unmounted"* ]]
-	is_captured
-	[ "$(fs_status resets)" = 1 ]
-	echo seen >"$M/dir/small"
-	backs_up tracker
-	is_captured
-}
-
 @test "with other patterns a backup scans" {
 	tracked_tree
 	backs_up scan --exclude small
