@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "compress/compress.h"
 #include "tools/backup_count.h"
+#include "tools/backup_device.h"
 #include "tools/backup_options.h"
 #include "tools/backup_track.h"
 #include "tools/commands.h"
@@ -33,7 +34,8 @@ struct backup {
 	struct backup_inputs in;
 	struct catalog *catalog;
 	struct track *track;
-	uint8_t set[SHA256_LEN]; /* of the sources: set_id() */
+	struct backup_device *device; /* NULL: files */
+	uint8_t set[SHA256_LEN];      /* of the sources: set_id() */
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */
@@ -192,6 +194,9 @@ static void set_id(const struct backup *b, uint8_t id[SHA256_LEN])
 
 	for (i = 0; e == 0 && i < n; i++)
 		e = buf_append(&text, paths[i], strlen(paths[i]) + 1);
+	/* its content is another set than the node that names it */
+	if (e == 0 && b->in.devices)
+		e = buf_append(&text, "/device", sizeof("/device"));
 	sha256_once(SPAN_OF(&text), id);
 }
 
@@ -261,11 +266,35 @@ static int find_parent(struct backup *b, struct snapshot *parent)
 	return 0;
 }
 
+/* Who asks the daemon: the sources and the repository. */
+static void consumer_id(const struct backup *b, uint8_t out[SHA256_LEN])
+{
+	uint8_t both[SHA256_LEN + sizeof(b->o.config.repo_id)];
+
+	memcpy(both, b->set, SHA256_LEN);
+	memcpy(both + SHA256_LEN, b->o.config.repo_id,
+	       sizeof(b->o.config.repo_id));
+	sha256_once(SPAN(both, sizeof(both)), out);
+}
+
+static int begin_devices(struct backup *b, const struct archiver_options *opt)
+{
+	uint8_t consumer[SHA256_LEN];
+	struct backup_device_options dopt = {
+		.archiver = b->archiver,
+		.catalog = b->catalog,
+		.consumer = consumer,
+		.read_all = opt->reread || cli_flag(b->cli, "scan"),
+	};
+
+	consumer_id(b, consumer);
+	return backup_device_begin(&dopt, &b->device);
+}
+
 /* Other programs than the tracker change what is scanned. */
 static int begin_tracking(struct backup *b, const struct archiver_options *opt)
 {
 	uint8_t consumer[SHA256_LEN];
-	uint8_t both[SHA256_LEN + sizeof(b->o.config.repo_id)];
 	struct track_options topt = {
 		.archiver = b->archiver,
 		.catalog = b->catalog,
@@ -277,12 +306,11 @@ static int begin_tracking(struct backup *b, const struct archiver_options *opt)
 		.consumer = consumer,
 	};
 
+	if (b->in.devices)
+		return begin_devices(b, opt);
 	if (!b->catalog || cli_flag(b->cli, "scan"))
 		return 0;
-	memcpy(both, b->set, SHA256_LEN);
-	memcpy(both + SHA256_LEN, b->o.config.repo_id,
-	       sizeof(b->o.config.repo_id));
-	sha256_once(SPAN(both, sizeof(both)), consumer);
+	consumer_id(b, consumer);
 	return track_begin(&topt, &b->track);
 }
 
@@ -291,7 +319,10 @@ static void commit_catalog(struct backup *b)
 {
 	if (!b->catalog)
 		return;
-	track_commit(b->track);
+	if (b->device)
+		backup_device_commit(b->device);
+	else
+		track_commit(b->track);
 	(void)!catalog_commit(b->catalog, repo_head(b->o.repo)->hash);
 }
 
@@ -312,6 +343,17 @@ static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 		.duration_ns = (uint64_t)(output_clock() - b->began),
 		.errors = p.errors,
 	};
+}
+
+static const char *source_of(const struct backup *b)
+{
+	return b->device ? backup_device_source(b->device)
+			 : track_source(b->track);
+}
+
+static const char *why_of(const struct backup *b)
+{
+	return b->device ? backup_device_why(b->device) : track_why(b->track);
 }
 
 static void report(const struct backup *b, const struct snapshot *s,
@@ -336,11 +378,11 @@ static void report(const struct backup *b, const struct snapshot *s,
 	output_note("content: %s, read %s, stored %s, by %s, in %s\n",
 		    output_size(size, st->bytes),
 		    output_size(read, st->bytes_read),
-		    output_size(stored, ws.bytes_stored),
-		    track_source(b->track),
+		    output_size(stored, ws.bytes_stored), source_of(b),
 		    output_elapsed(took, (double)st->duration_ns / 1e9));
-	if (track_why(b->track))
-		output_note("scanned: %s\n", track_why(b->track));
+	if (why_of(b))
+		output_note("%s: %s\n", b->device ? "read whole" : "scanned",
+			    why_of(b));
 	if (skipped)
 		output_note("nothing changed: no snapshot\n");
 	else if (cli_flag(b->cli, "dry-run"))
@@ -366,9 +408,9 @@ static void report(const struct backup *b, const struct snapshot *s,
 	json_u64(&line.json, "errors", st->errors);
 	json_double(&line.json, "total_duration",
 		    (double)st->duration_ns / 1e9);
-	json_str(&line.json, "change_source", track_source(b->track));
-	if (track_why(b->track))
-		json_str(&line.json, "scan_reason", track_why(b->track));
+	json_str(&line.json, "change_source", source_of(b));
+	if (why_of(b))
+		json_str(&line.json, "scan_reason", why_of(b));
 	json_u64(&line.json, "head", h->counter);
 	if (!skipped && !cli_flag(b->cli, "dry-run"))
 		json_str(&line.json, "snapshot_id", id);
@@ -445,7 +487,8 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
 	paths = archiver_paths(b->archiver, &n);
 	/* fts crashes on an empty list */
-	if (n > 0 && progress_is_wanted() && b->in.stream_fd < 0)
+	if (n > 0 && progress_is_wanted() && b->in.stream_fd < 0 &&
+	    !b->in.devices)
 		b->count =
 			count_start(paths, b->in.filter, opt->one_file_system);
 	progress = progress_start(sample, b);
@@ -466,6 +509,7 @@ static void drop_run(struct backup *b)
 	writer_free(b->writer);
 	b->writer = NULL;
 	track_end(TAKE_PTR(b->track));
+	backup_device_end(TAKE_PTR(b->device));
 	catalog_close(b->catalog);
 	b->catalog = NULL;
 	b->believed = false;

@@ -99,6 +99,11 @@ static int init_sources(struct backup_inputs *in, const struct cli *cli)
 	size_t n, i, k;
 	int e = 0;
 
+	struct cli_strings devices = cli_list(cli, "device");
+
+	in->devices = devices.n > 0;
+	for (i = 0; e == 0 && i < devices.n; i++)
+		e = fileslist_add(&in->list, devices.v[i]);
 	args = cli_args(cli, &n);
 	for (i = 0; e == 0 && i < n; i++)
 		e = fileslist_add(&in->list, args[i]);

@@ -22,6 +22,7 @@ struct backup_inputs {
 	int level;     /* of zstd */
 	int stream_fd; /* -1: none */
 	const char *stream_name;
+	bool devices;  /* the sources are block devices */
 	pid_t command; /* 0: none; writes to stream_fd */
 	struct archive_skip skips[4];
 	size_t n_skips;

@@ -19,6 +19,7 @@
 #include "tools/commands.h"
 #include "tools/opened.h"
 #include "tools/patterns.h"
+#include "tools/restore_device.h"
 #include "tools/show.h"
 
 struct restore {
@@ -421,6 +422,8 @@ int cmd_restore(struct cli *cli)
 	struct restore s = { .cli = cli, .o = OPENED_INIT, .what.target = -1 };
 	int code, e;
 
+	if (cli_given(cli, "to-device"))
+		return restore_device(cli);
 	s.began = output_clock();
 	code = opened_repo(cli, &s.o);
 	if (code == CLI_OK) {

@@ -152,6 +152,16 @@ static const struct cli_opt backup_opts[] = {
 	OPT(LIST, "files-from-raw", 0, "FILE",
 	    "paths from a file, each ended by a zero byte", G,
 	    .hint = CLI_HINT_FILE, .detail = "As find -print0 writes them."),
+	OPT(LIST, "device", 0, "DEVICE", "the content of a block device", G,
+	    .without_args = true, .hint = CLI_HINT_FILE,
+	    .excludes = STDIN_WITH "stdin stdin-from-command " INPUTS,
+	    .aka = "image read-special",
+	    .detail = "The snapshot holds it as one large file of the same "
+		      "name. If tidemarkd tracks it (tidemark-track(1)), only "
+		      "what was written since the last backup is read; else "
+		      "all of it, and what is stored already is not stored "
+		      "again. tidemark-restore(1) writes it to a file, or with "
+		      "--to-device to a device."),
 	FLAG("stdin", 0, "back up standard input as one file", G,
 	    .without_args = true,
 	    .excludes = STDIN_WITH "stdin-from-command " INPUTS),
@@ -270,6 +280,15 @@ static const struct cli_opt restore_opts[] = {
 	OPT(STRING, "target", 't', "DIR", "restore below this directory", G,
 	    .excludes = "in-place", .hint = CLI_HINT_DIR, .aka = "into"),
 	FLAG("in-place", 0, "restore where it was", G),
+	OPT(STRING, "to-device", 0, "DEVICE",
+	    "write the file PATH, an image, to this block device", G,
+	    .hint = CLI_HINT_FILE,
+	    .excludes = "target in-place overwrite delete no-owner no-xattrs "
+			PATTERNS_OF("include") " " PATTERNS_OF("exclude"),
+	    .detail = "What is on the device is lost. It must be as large as "
+		      "the image, or larger: then the rest of it stays as it "
+		      "is. One that is mounted, or in use otherwise, is "
+		      "refused."),
 	OPT(WORD, "overwrite", 0, "WHEN",
 	    "what exists: always, if-changed, if-newer or never replace it", G,
 	    .words = "always if-changed if-newer never",
@@ -490,11 +509,13 @@ const struct cli_verb cli_verbs[] = {
 	  .examples =
 	  "Back up two directories without entering other file systems\n"
 	  "\ttidemark backup -x /etc /home\n"
+	  "Back up the content of a partition\n"
+	  "\ttidemark backup --device /dev/sdb1\n"
 	  "Store what a program prints\n"
 	  "\ttidemark backup --stdin-filename shop.sql --stdin-from-command "
 	  "-- pg_dump shop\n",
 	  .forms = backup_forms, .opts = backup_opts, .run = cmd_backup,
-	  .args_or = INPUTS " stdin", .arg_hint = CLI_HINT_FILE,
+	  .args_or = INPUTS " stdin device", .arg_hint = CLI_HINT_FILE,
 	  .aka = "create put save" },
 	{ "snapshots", LOOK, .help = "list snapshots",
 	  .detail = "Lists the snapshots, the oldest first.",
@@ -549,9 +570,11 @@ const struct cli_verb cli_verbs[] = {
 	  "\ttidemark restore latest~1 --target /tmp/yesterday\n"
 	  "Bring one directory back to where it was\n"
 	  "\ttidemark restore latest:/srv/www --in-place --overwrite "
-	  "if-changed\n",
+	  "if-changed\n"
+	  "Write the image of a disk to another disk\n"
+	  "\ttidemark restore latest:/dev/sda --to-device /dev/sdb --verify\n",
 	  .forms = restore_forms, .opts = restore_opts, .run = cmd_restore,
-	  .one_of = "target in-place", .aka = "extract get" },
+	  .one_of = "target in-place to-device", .aka = "extract get" },
 	{ "mount", BACK, .help = "show snapshots as a file system",
 	  .detail = "Mounts the repository, read-only, until it is unmounted "
 		    "or interrupted.",

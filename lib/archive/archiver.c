@@ -15,6 +15,7 @@
 
 #include "archive/archiver_private.h"
 #include "archive/batch.h"
+#include "archive/device.h"
 #include "base/log.h"
 
 /* --- errors, items, paths --- */
@@ -578,6 +579,12 @@ const struct catalog_key *archiver_again(const struct archiver *a, size_t *n)
 	return a->again;
 }
 
+void archiver_use_devices(struct archiver *a,
+			  const struct archive_devices *devices)
+{
+	a->devices = devices;
+}
+
 void archiver_use_source(struct archiver *a, const struct change_source *source)
 {
 	a->opt.source = source;
@@ -720,7 +727,10 @@ int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN])
 			  "up");
 		return -ENOENT;
 	}
-	e = a->opt.stream_fd >= 0 ? run_stream(a) : run_walk(a);
+	if (a->devices)
+		e = device_run(a);
+	else
+		e = a->opt.stream_fd >= 0 ? run_stream(a) : run_walk(a);
 	if (e == 0)
 		e = a->error;
 	if (e == 0 && archiver_halted(a))

@@ -99,11 +99,13 @@ struct dir_job {
 };
 
 struct link_table;
+struct archive_devices;
 
 struct archiver {
 	struct archiver_options opt;
 	struct catalog *catalog; /* may be NULL */
 	bool catalog_is_current;
+	const struct archive_devices *devices; /* NULL: files */
 	const struct archive_skip *skips;
 	size_t n_skips;
 	struct pool *pool;
@@ -289,5 +291,9 @@ void large_push(struct walker *w, struct dir_job *dir, struct entry *entry,
 		const struct node *n, bool had_old, const struct node *old);
 MUST_CHECK int large_stream(struct walker *w, int fd, struct node *n,
 			    uint64_t *bytes);
+
+/* device.c */
+/* Instead of the walk: a->devices; a->tree is set. */
+MUST_CHECK int device_run(struct archiver *a);
 
 #endif /* ARCHIVE_ARCHIVER_PRIVATE_H */

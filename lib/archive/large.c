@@ -55,13 +55,22 @@ int segment_hole(struct segment *s, uint64_t len)
 	return 0;
 }
 
+bool large_is_zero(const uint8_t *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && !memcmp(p, p + 1, n - 1));
+}
+
 static int add_chunk(struct walker *w, struct segment *s, struct span data)
 {
 	struct lane *lane = walker_lane(w);
-	struct piece *p = segment_piece(s);
+	struct piece *p;
 
 	if (!lane)
 		return -ECANCELED;
+	if (s->file && s->file->zeros_are_holes &&
+	    large_is_zero(data.p, data.len))
+		return segment_hole(s, data.len);
+	p = segment_piece(s);
 	if (!p)
 		return archiver_fail(w->a, -ENOMEM);
 	p->len = data.len;
@@ -75,13 +84,17 @@ static int add_chunk(struct walker *w, struct segment *s, struct span data)
 
 /* Read without leaving a large file in the page cache of a busy server, if
  * the kernel can. */
-ssize_t large_read(int fd, void *p, size_t len, uint64_t off)
+ssize_t large_read(const struct large_job *f, void *p, size_t len, uint64_t off)
 {
 	static int dontcache = RWF_DONTCACHE;
 	int flags = __atomic_load_n(&dontcache, __ATOMIC_RELAXED);
 	struct iovec iov = { p, len };
-	ssize_t n = preadv2(fd, &iov, 1, (off_t)off, flags);
+	ssize_t n;
+	int fd = f->fd;
 
+	if (f->read)
+		return f->read(f->read_arg, p, len, off);
+	n = preadv2(fd, &iov, 1, (off_t)off, flags);
 	if (n < 0 && errno == EOPNOTSUPP && flags) {
 		__atomic_store_n(&dontcache, 0, __ATOMIC_RELAXED);
 		n = preadv2(fd, &iov, 1, (off_t)off, 0);
@@ -90,13 +103,14 @@ ssize_t large_read(int fd, void *p, size_t len, uint64_t off)
 }
 
 /* Fill the window from off on, up to `left` bytes more. */
-static int fill(struct walker *w, int fd, uint64_t *off, uint64_t *left)
+static int fill(struct walker *w, const struct large_job *f, uint64_t *off,
+		uint64_t *left)
 {
 	while (w->window.len<WINDOW && * left> 0) {
 		size_t want =
 			(size_t)MIN((uint64_t)(WINDOW - w->window.len), *left);
 		ssize_t n =
-			large_read(fd, w->window.p + w->window.len, want, *off);
+			large_read(f, w->window.p + w->window.len, want, *off);
 
 		if (n == -EINTR)
 			continue;
@@ -116,7 +130,6 @@ static int fill(struct walker *w, int fd, uint64_t *off, uint64_t *left)
 
 int segment_cut(struct walker *w, struct segment *s, uint64_t off, uint64_t end)
 {
-	int fd = s->file->fd;
 	struct chunk_state state = { 0 };
 	uint64_t left = end - off;
 	size_t at = 0;
@@ -130,7 +143,7 @@ int segment_cut(struct walker *w, struct segment *s, uint64_t off, uint64_t end)
 			memmove(w->window.p, w->window.p + at, have);
 			w->window.len = have;
 			at = 0;
-			e = fill(w, fd, &off, &left);
+			e = fill(w, s->file, &off, &left);
 			if (e == -ESTALE) { /* what there was is kept */
 				stale = e;
 				e = 0;
@@ -267,8 +280,8 @@ static void large_free(struct large_job *f)
 	free(f);
 }
 
-static int build_content(struct walker *w, const struct segment *segments,
-			 size_t n, struct node *node)
+int large_content(struct walker *w, const struct segment *segments, size_t n,
+		  struct node *node)
 {
 	struct content_builder b;
 	size_t i, k;
@@ -303,7 +316,7 @@ static void large_done(struct walker *w, struct large_job *f, int e)
 
 	relist_if_replaced(dir, f->entry, f->node.ino);
 	if (e == 0)
-		e = build_content(w, f->segments, f->n_segments, &f->node);
+		e = large_content(w, f->segments, f->n_segments, &f->node);
 	if (e == 0) {
 		if (capture_is_racy(a, &f->node))
 			f->node.flags |= NODE_RACY;
@@ -370,7 +383,7 @@ static int read_piece(struct walker *w, struct segment *s, uint64_t len)
 
 	w->window.len = 0;
 	while (e == 0 && left > 0)
-		e = fill(w, s->file->fd, &off, &left);
+		e = fill(w, s->file, &off, &left);
 	return e < 0 ? e : add_chunk(w, s, SPAN_OF(&w->window));
 }
 
@@ -629,7 +642,7 @@ int large_stream(struct walker *w, int fd, struct node *n, uint64_t *bytes)
 		at += len;
 	}
 	if (e == 0)
-		e = build_content(w, &s, 1, n);
+		e = large_content(w, &s, 1, n);
 	free(s.pieces);
 	return e;
 }

@@ -39,6 +39,10 @@ struct large_job {
 	size_t n_extents;
 	struct span old_content; /* of the catalog's record */
 	uint64_t old_size;
+	/* Instead of reading fd (device.c). As pread(2), with -errno. */
+	ssize_t (*read)(void *arg, void *p, size_t len, uint64_t off);
+	void *read_arg;
+	bool zeros_are_holes; /* chunks of nothing else */
 };
 
 /* A new piece at the end, zeroed; NULL without memory. */
@@ -48,7 +52,12 @@ MUST_CHECK int segment_hole(struct segment *s, uint64_t len);
 MUST_CHECK int segment_cut(struct walker *w, struct segment *s, uint64_t off,
 			   uint64_t end);
 /* Read without leaving the file in the page cache. */
-ssize_t large_read(int fd, void *p, size_t len, uint64_t off);
+ssize_t large_read(const struct large_job *f, void *p, size_t len,
+		   uint64_t off);
+/* The pieces of n segments become the content of node, in w->content. */
+MUST_CHECK int large_content(struct walker *w, const struct segment *segments,
+			     size_t n, struct node *node);
+bool large_is_zero(const uint8_t *p, size_t n);
 
 /*
  * The one segment of a file of which only f->extents differ from
@@ -56,5 +65,8 @@ ssize_t large_read(int fd, void *p, size_t len, uint64_t off);
  * be had, read it all.
  */
 MUST_CHECK int patch_segment(struct walker *w, struct segment *s);
+/* The same to the pieces of segments that are in no record yet. */
+MUST_CHECK int patch_pieces(struct walker *w, struct segment *s,
+			    const struct segment *old, size_t n_old);
 
 #endif /* ARCHIVE_LARGE_PRIVATE_H */

@@ -65,7 +65,7 @@ static int gather(struct patch *p, uint64_t from, uint64_t to)
 	if (e == 0)
 		e = buf_reserve(&p->gathered, len);
 	while (e == 0 && done < len) {
-		ssize_t n = large_read(p->s->file->fd,
+		ssize_t n = large_read(p->s->file,
 				       p->gathered.p + p->gathered.len + done,
 				       len - done, from + done);
 
@@ -76,6 +76,9 @@ static int gather(struct patch *p, uint64_t from, uint64_t to)
 		done += (size_t)n;
 		COUNT(p->w->a, bytes_read, (uint64_t)n);
 	}
+	if (e == 0 && p->s->file->zeros_are_holes &&
+	    large_is_zero(p->gathered.p + p->gathered.len, len))
+		return segment_hole(p->s, len);
 	piece = e == 0 ? segment_piece(p->s) : NULL;
 	if (!piece)
 		return e < 0 ? e : archiver_fail(p->w->a, -ENOMEM);
@@ -194,11 +197,30 @@ static int take_map(struct patch *p, struct span content, uint64_t pos,
 	return e < 0 ? e : 0;
 }
 
-static int patch_all(struct patch *p)
+static int take_pieces(struct patch *p, const struct segment *old, size_t n)
 {
-	const struct large_job *f = p->s->file;
-	int e = take_map(p, f->old_content, 0, UINT8_MAX);
+	uint64_t pos = 0;
+	size_t i, k;
+	int e = 0;
 
+	for (i = 0; e == 0 && i < n; i++) {
+		for (k = 0; e == 0 && k < old[i].n_pieces; k++) {
+			const struct piece *o = &old[i].pieces[k];
+			struct extent x = { o->hole   ? EXTENT_HOLE
+					    : o->part ? EXTENT_PART
+						      : EXTENT_CHUNK,
+					    o->len, o->id, o->offset };
+
+			e = take_extent(p, &x, pos);
+			pos += o->len;
+		}
+	}
+	return e;
+}
+
+/* The old content is in p; this is the rest. */
+static int patch_rest(struct patch *p, int e)
+{
 	/* behind the old end */
 	while (e == 0 && p->next < p->end && p->at < p->size) {
 		if (p->next->from > p->at)
@@ -228,11 +250,27 @@ int patch_segment(struct walker *w, struct segment *s)
 		       : -ECANCELED;
 
 	if (e == 0)
-		e = patch_all(&p);
+		e = patch_rest(&p, take_map(&p, f->old_content, 0, UINT8_MAX));
 	repo_reader_free(p.reader);
 	buf_release(&p.gathered);
 	if (e == -EUCLEAN)
 		log_warn("the record of a large file's old content does not "
 			 "serve: reading it whole");
+	return e;
+}
+
+int patch_pieces(struct walker *w, struct segment *s, const struct segment *old,
+		 size_t n_old)
+{
+	const struct large_job *f = s->file;
+	struct patch p = { .w = w,
+			   .s = s,
+			   .next = f->extents,
+			   .end = f->extents + f->n_extents,
+			   .size = s->to,
+			   .gathered = BUF_INIT(CHUNK_MAX) };
+	int e = patch_rest(&p, take_pieces(&p, old, n_old));
+
+	buf_release(&p.gathered);
 	return e;
 }

@@ -167,7 +167,7 @@ verbs() { "$TIDEMARK" help | sed -n 's/^  \([a-z]*\) \{2,\}[a-z].*/\1/p'; }
 
 @test "restore refuses what contradicts" {
 	requires_verb restore
-	refuses 'needs --target or --in-place' restore latest
+	refuses 'needs --target, --in-place or --to-device' restore latest
 	refuses '--target and --in-place contradict' \
 		restore latest --target x --in-place
 	refuses '--include and --exclude contradict' \
