@@ -141,6 +141,7 @@ $(B)/tidemarkd: $(DAEMON_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
+$(B)/tests/unit/test_state: $(B)/daemon/state.o
 $(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)
 $(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags

@@ -53,6 +53,8 @@ int fs_save(const struct epochs *e, const struct fs *fs)
 		.n_consumers = fs->n_consumers,
 		.has_left = fs->has_left,
 		.left = fs->left,
+		.chunks = fs->chunks,
+		.n_chunks = fs->n_chunks,
 	};
 
 	snprintf(info.type, sizeof(info.type), "%s", fs->mount.type ?: "");
@@ -94,6 +96,9 @@ static int fs_reset(struct epochs *e, struct fs *fs, const char *why)
 		 why);
 	fs->resets++;
 	fs->last_why = why;
+	/* first: whatever fails from here on, nobody trusts what was */
+	if (getrandom(fs->id, sizeof(fs->id), 0) != sizeof(fs->id))
+		return -EIO;
 	state_remove(fs->dir);
 	r = tracker_remove(e->tracker, fs->slot);
 	if (r == 0)

@@ -29,7 +29,9 @@ int kept_save(const struct kept *k)
 		.floor = k->floor,
 		.next_number = k->next_number,
 		.consumers = (struct state_consumer *)(uintptr_t)k->consumers,
-		.n_consumers = k->n_consumers
+		.n_consumers = k->n_consumers,
+		.chunks = k->chunks,
+		.n_chunks = k->n_chunks,
 	};
 
 	memcpy(info.instance, k->instance, sizeof(info.instance));

@@ -21,6 +21,7 @@
 #include "daemon/ops_devices.h"
 #include "daemon/ops_track.h"
 #include "daemon/server.h"
+#include "daemon/state.h"
 #include "version.h"
 
 #define RUN_DIR "/run/tidemark"
@@ -308,13 +309,16 @@ static int run(const struct daemon_options *o, int signals)
 	struct epochs_options eopt = { .state_dir = o->state };
 	struct server *server = NULL;
 	struct beside beside;
+	CLEANUP_CLOSE int lock = -1;
 	pid_t command = -1;
 	int e, code = 1;
 
 	topt.pins = o->pins;
 	if (make_parent(o->socket, 0755) < 0 || make_parent(o->list, 0700) < 0)
 		return 1;
-	e = tracker_open(&topt, &track.tracker);
+	e = state_lock(o->state, &lock);
+	if (e == 0)
+		e = tracker_open(&topt, &track.tracker);
 	if (e < 0)
 		return 1;
 	log_info("hook set %s, %s", tracker_hook_set(track.tracker),

@@ -8,12 +8,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/file.h>
 
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
 
 #define INFO_MAX ((size_t)64 << 10)
+
+int state_lock(const char *dir, int *fd)
+{
+	int e = io_mkdir_p(dir), d;
+
+	if (e < 0)
+		return log_fail(e, "make %s", dir);
+	d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d < 0)
+		return log_fail(-errno, "open %s", dir);
+	if (flock(d, LOCK_EX | LOCK_NB) == 0) {
+		*fd = d;
+		return 0;
+	}
+	e = -errno;
+	close(d);
+	if (e != -EWOULDBLOCK)
+		return log_fail(e, "lock %s", dir);
+	log_error("another tidemarkd works in %s: end it first, or give this "
+		  "one another --state-dir",
+		  dir);
+	return -EBUSY;
+}
 
 void state_info_release(struct state_info *info)
 {
@@ -78,6 +102,98 @@ static int read_left(const struct json *j, struct state_info *info)
 	return 0;
 }
 
+/* A line of 16 digits after the JSON; against accidents. */
+static uint64_t sum_of(struct span text)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		h = (h ^ ((const uint8_t *)text.p)[i]) * 0x100000001b3ull;
+	return h;
+}
+
+#define SUM_LINE_LEN 18
+
+static int add_sum(struct buf *b)
+{
+	char line[SUM_LINE_LEN + 1];
+
+	snprintf(line, sizeof(line), "\n%016" PRIx64 "\n", sum_of(SPAN_OF(b)));
+	return buf_append(b, line, SUM_LINE_LEN);
+}
+
+static int take_sum(struct buf *b)
+{
+	char line[SUM_LINE_LEN + 1];
+
+	if (b->len < SUM_LINE_LEN)
+		return -EUCLEAN;
+	b->len -= SUM_LINE_LEN;
+	snprintf(line, sizeof(line), "\n%016" PRIx64 "\n", sum_of(SPAN_OF(b)));
+	return memcmp(line, b->p + b->len, SUM_LINE_LEN) == 0 ? 0 : -EUCLEAN;
+}
+
+/* --- chunks that are gone --- */
+
+/*
+ * A chunk is removed in two steps, so that info never names one that is not
+ * there: it is hidden by a dot, and unlinked when info was saved without it.
+ */
+static void unlink_hidden(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *ent;
+
+	while (d && (ent = readdir(d)))
+		if (ent->d_name[0] == '.' && ent->d_name[1] >= '0' &&
+		    ent->d_name[1] <= '9')
+			unlinkat(dirfd(d), ent->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
+/* info does not know that it was removed: then it was not. */
+static int find_named(const char *dir, const char *name)
+{
+	CLEANUP_FREE char *path = NULL, *hidden = NULL;
+
+	if (strchr(name, '/') || asprintf(&path, "%s/%s", dir, name) < 0)
+		return -EUCLEAN;
+	if (access(path, F_OK) == 0)
+		return 0;
+	if (asprintf(&hidden, "%s/.%s", dir, name) < 0)
+		return -ENOMEM;
+	return rename(hidden, path) < 0 ? -EUCLEAN : 0;
+}
+
+static int find_all_named(const char *dir, const struct json *list)
+{
+	const struct json *item;
+	int e = list ? 0 : -EUCLEAN;
+
+	for (item = json_first(list); e == 0 && item; item = json_next(item)) {
+		const char *name = json_to_str(item);
+
+		e = name ? find_named(dir, name) : -EUCLEAN;
+	}
+	return e;
+}
+
+static void put_chunks(struct json_out *j, const struct state_info *info)
+{
+	char name[48];
+	size_t i;
+
+	json_array(j, "chunks");
+	for (i = 0; i < info->n_chunks; i++) {
+		snprintf(name, sizeof(name), "%" PRIu64 ".%" PRIu64,
+			 info->chunks[i].epoch, info->chunks[i].number);
+		json_str(j, NULL, name);
+	}
+	json_close(j);
+}
+
 int state_save(const char *dir, const struct state_info *info)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(INFO_MAX);
@@ -100,13 +216,19 @@ int state_save(const char *dir, const struct state_info *info)
 	json_close(&j);
 	if (info->has_left)
 		put_left(&j, info);
+	put_chunks(&j, info);
 	json_close(&j);
 	e = json_end(&j);
+	if (e == 0)
+		e = add_sum(&b);
 	if (e == 0 && asprintf(&path, "%s/info", dir) < 0)
 		e = -ENOMEM;
 	if (e == 0)
 		e = io_replace_file(AT_FDCWD, path, SPAN_OF(&b));
-	return e < 0 ? log_fail(e, "write %s/info", dir) : 0;
+	if (e < 0)
+		return log_fail(e, "write %s/info", dir);
+	unlink_hidden(dir);
+	return 0;
 }
 
 static int read_consumers(const struct json *list, struct state_info *info)
@@ -210,9 +332,13 @@ int state_load(const char *dir, struct state_info *info,
 		return -ENOMEM;
 	e = io_read_file(AT_FDCWD, path, &b);
 	if (e == 0)
+		e = take_sum(&b);
+	if (e == 0)
 		e = json_parse(SPAN_OF(&b), INFO_MAX, &j);
 	if (e == 0)
 		e = read_info(j, info);
+	if (e == 0)
+		e = find_all_named(dir, json_get(j, "chunks"));
 	return e < 0 ? e : list_chunks(dir, chunks, n_chunks);
 }
 
@@ -281,8 +407,12 @@ int state_chunk_join(const char *dir, const struct state_chunk *a,
 void state_chunk_remove(const char *dir, const struct state_chunk *c)
 {
 	CLEANUP_FREE char *path = chunk_path(dir, c);
+	CLEANUP_FREE char *hidden = NULL;
 
-	if (path && unlink(path) < 0 && errno != ENOENT)
+	if (!path ||
+	    asprintf(&hidden, "%s/.%s", dir, strrchr(path, '/') + 1) < 0)
+		return;
+	if (rename(path, hidden) < 0 && errno != ENOENT)
 		log_warn("remove %s: %s", path, log_strerror(-errno));
 }
 

@@ -6,6 +6,9 @@
  * it is mounted, since what was recorded ends with the kernel; on a disk when
  * it was left (presence.c).
  *
+ * What is loaded is what was saved, or an error: info has a sum, and names the
+ * chunks there were. Those that were written after it count, too.
+ *
  * Errors:  negative errno, logged; -EUCLEAN: damaged, not logged.
  * Memory:  as said at each.
  * Threads: one at a time for one directory.
@@ -43,7 +46,15 @@ struct state_info {
 	bool has_left;
 	char type[16];
 	struct continuity left;
+	/* Borrowed, and not loaded: state_load() says which there are, and
+	 * fails if one is missing. */
+	const struct state_chunk *chunks;
+	size_t n_chunks;
 };
+
+/* Be the only one who works in this directory, which is made, until *fd is
+ * closed. -EBUSY: another daemon does. */
+MUST_CHECK int state_lock(const char *dir, int *fd);
 
 /* Frees path and consumers of an info that was loaded. */
 void state_info_release(struct state_info *info);
@@ -61,6 +72,7 @@ MUST_CHECK int state_chunk_read(const char *dir, const struct state_chunk *c,
 MUST_CHECK int state_chunk_join(const char *dir, const struct state_chunk *a,
 				const struct state_chunk *b,
 				struct state_chunk *to);
+/* Gone for good with the next state_save(), which does not name it. */
 void state_chunk_remove(const char *dir, const struct state_chunk *c);
 /* The chunks' files into to, which is made; no info. */
 MUST_CHECK int state_copy(const char *from, const char *to,

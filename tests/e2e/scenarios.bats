@@ -210,12 +210,15 @@ teardown() { tracking_teardown; }
 	is_captured
 }
 
-@test "two daemons may not share programs" {
+@test "two daemons may not share programs or state" {
 	own_daemon
 	tracked ext4
 	expect 1 timeout 20 "$BUILD/tidemarkd" --socket "$T/s2" \
 		--state-dir "$T/state2" --pins "$PINS" --track-list "$T/l2"
 	output_has "another tidemarkd uses the programs in $PINS"
+	expect 1 timeout 20 "$BUILD/tidemarkd" --socket "$T/s2" \
+		--state-dir "$STATE" --pins "$T/bpf/p2" --track-list "$T/l2"
+	output_has "another tidemarkd works in $STATE"
 	expect 1 "$BUILD/tidemarkd" --pins "$PINS" --stop-tracking
 	output_has "end it first"
 	echo seen >"$M/dir/small"
@@ -233,5 +236,38 @@ teardown() { tracking_teardown; }
 	echo two >"$M/f"
 	backs_up tracker
 	[ "$(fs_status resets)" -ge 1 ]
+	is_captured
+}
+
+# tests/unit/test_state.c damages each byte.
+@test "what the daemon kept is damaged, or gone" {
+	local n
+	own_daemon
+	tracked ext4
+	for n in cut gone digit directory; do
+		echo "$n" >"$M/dir/small"
+		REPO=$T/repo-$n
+		tm_init >/dev/null
+		backs_up scan
+		[ "$n" != directory ] || rm -r "$STATE"
+		daemon_ends KILL
+		case $n in
+		cut) truncate -s -9 "$STATE"/*/info ;;
+		gone) rm "$STATE"/*/*.* ;;
+		digit) sed -i 's/"epoch":[0-9]*/"epoch":2/' "$STATE"/*/info ;;
+		esac
+		daemon_starts
+		REPO=$T/repo
+		backs_up scan
+		is_captured
+		backs_up tracker
+	done
+	# and under the running one
+	echo once more >"$M/dir/small"
+	rm -r "$STATE"
+	backs_up scan
+	is_captured
+	backs_up any
+	backs_up any
 	is_captured
 }
