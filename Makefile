@@ -118,9 +118,11 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $(B)/flags
 		-Wextra -Wno-unused-parameter $(WERROR) \
 		-D__TARGET_ARCH_$(BPF_ARCH) \
 		-idirafter /usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
-$(B)/lib/track/object.o: lib/track/object.S $(B)/bpf/tracepoint.bpf.o
+$(B)/lib/track/object.o: lib/track/object.S $(B)/bpf/tracepoint.bpf.o \
+		$(B)/bpf/vfs.bpf.o
 	$(Q)mkdir -p $(@D)
-	$(call say,AS,$@) $(CC) -c -DTRACK_OBJECT=\"$(word 2,$^)\" $< -o $@
+	$(call say,AS,$@) $(CC) -c -DTRACEPOINT_OBJECT=\"$(word 2,$^)\" \
+		-DVFS_OBJECT=\"$(word 3,$^)\" $< -o $@
 
 $(B)/lib/track/block_object.o: lib/track/block_object.S $(B)/bpf/block.bpf.o
 	$(Q)mkdir -p $(@D)
@@ -209,7 +211,7 @@ lint-files:
 lint-layers:
 	$(Q)scripts/check-layers
 lint-headers:
-	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h,\
+	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h bpf/events.h,\
 		$(filter %.h,$(SOURCES)))
 lint-functions:
 	$(Q)scripts/check-functions $(filter-out bpf/%,$(filter %.c,$(SOURCES)))

@@ -61,6 +61,10 @@ struct file {
 	struct inode *f_inode;
 } CO_RE;
 
+/* Since 5.10. */
+#define IOCB_DIRECT (1 << 17)
+#define IOCB_WRITE (1 << 18)
+
 struct kiocb {
 	struct file *ki_filp;
 	loff_t ki_pos;
@@ -70,6 +74,29 @@ struct kiocb {
 struct iov_iter {
 	bool data_source;
 	size_t count;
+} CO_RE;
+
+struct dentry {
+	struct dentry *d_parent;
+	struct inode *d_inode;
+} CO_RE;
+
+/* Up to 5.17, where folios came. */
+struct page {
+	unsigned long index;
+} CO_RE;
+
+struct work_struct {
+	int unused;
+};
+
+struct iomap_dio {
+	struct kiocb *iocb;
+	loff_t size;
+	int error;
+	struct {
+		struct work_struct work;
+	} aio;
 } CO_RE;
 
 struct xfs_inode {

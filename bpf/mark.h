@@ -101,9 +101,46 @@ static __always_inline void lower_size(struct track_inode *in, __u64 size)
 		set_flags(&in->flags, TRACK_WHOLE);
 }
 
+static __always_inline struct track_slot *slot_on(__u32 dev)
+{
+	__u32 *at = bpf_map_lookup_elem(&slot_of, &dev);
+
+	return at ? bpf_map_lookup_elem(&slots, at) : NULL;
+}
+
+/* A change that cannot be marked: the file system must be scanned. */
+static __always_inline void lose(__u32 dev)
+{
+	__u32 *at = bpf_map_lookup_elem(&slot_of, &dev);
+	struct track_slot *s = at ? bpf_map_lookup_elem(&slots, at) : NULL;
+
+	if (s) {
+		s->lost = 1;
+		COUNT(*at, lost);
+	}
+}
+
+/* What a mark needs to know of an inode. */
+struct inode_now {
+	__u64 sb, ino, size;
+	__u32 dev, generation;
+};
+
+static __always_inline struct inode_now inode_now(struct inode *inode)
+{
+	struct super_block *sb = inode->i_sb;
+	struct inode_now now = { .sb = (__u64)sb,
+				 .ino = inode->i_ino,
+				 .size = inode->i_size,
+				 .dev = sb->s_dev,
+				 .generation = inode->i_generation };
+
+	return now;
+}
+
 static __always_inline struct track_inode *get_inode(
 	struct track_slot *s, __u32 slot, const struct track_inode_key *key,
-	struct inode *inode, __u64 size)
+	const struct inode_now *now)
 {
 	struct track_inode *in = bpf_map_lookup_elem(&inodes, key);
 	struct track_inode fresh = {};
@@ -111,8 +148,8 @@ static __always_inline struct track_inode *get_inode(
 
 	if (in)
 		return in;
-	fresh.min_size = size;
-	fresh.generation = inode->i_generation;
+	fresh.min_size = now->size;
+	fresh.generation = now->generation;
 	e = bpf_map_update_elem(&inodes, key, &fresh, BPF_NOEXIST);
 	if (e == 0)
 		COUNT(slot, inodes);
@@ -124,19 +161,24 @@ static __always_inline struct track_inode *get_inode(
 	return in;
 }
 
-/* The bits of one region's blocks first..last. */
-static __always_inline int mark_region(__u32 slot,
-				       const struct track_range_key *key,
-				       __u32 first, __u32 last)
+/* The bits of one region's blocks first..last. Global, so that the verifier
+ * looks at it once and not in each turn of a loop: loading takes seconds
+ * otherwise. */
+__noinline int mark_region(__u64 ino, __u32 where, __u32 region, __u32 first,
+			   __u32 last)
 {
-	struct track_range *r = bpf_map_lookup_elem(&ranges, key);
+	struct track_range_key key = { .ino = ino,
+				       .where = where,
+				       .region = region };
+	struct track_range *r = bpf_map_lookup_elem(&ranges, &key);
 	struct track_range empty = {};
-	__u32 w;
+	__u32 w, slot = where >> 1;
 
 	if (!r) {
-		if (bpf_map_update_elem(&ranges, key, &empty, BPF_NOEXIST) == 0)
+		if (bpf_map_update_elem(&ranges, &key, &empty, BPF_NOEXIST) ==
+		    0)
 			COUNT(slot, ranges);
-		r = bpf_map_lookup_elem(&ranges, key);
+		r = bpf_map_lookup_elem(&ranges, &key);
 		if (!r)
 			return -1;
 	}
@@ -156,45 +198,33 @@ static __always_inline int mark_region(__u32 slot,
 	return 0;
 }
 
-static __always_inline int mark_range(__u32 slot,
-				      const struct track_inode_key *ik,
-				      __u64 from, __u64 to)
+/* The blocks from..last: numbers, not bytes. */
+__noinline int mark_blocks(__u64 ino, __u32 where, __u64 from, __u64 last)
 {
-	const __u32 blocks = 1u << (TRACK_REGION_SHIFT - TRACK_BLOCK_SHIFT);
-	struct track_range_key key = { .ino = ik->ino, .where = ik->where };
-	__u64 block = from >> TRACK_BLOCK_SHIFT;
-	__u64 end = (to - 1) >> TRACK_BLOCK_SHIFT; /* the last one */
-	int i;
+	const __u32 shift = TRACK_REGION_SHIFT - TRACK_BLOCK_SHIFT;
+	const __u32 mask = (1u << shift) - 1;
+	__u64 region = from >> shift;
+	__u32 i;
 
 	for (i = 0; i < REGIONS_MAX; i++) {
-		__u64 stop = block | (blocks - 1);
-
-		if (stop > end)
-			stop = end;
-		key.region = block >> (TRACK_REGION_SHIFT - TRACK_BLOCK_SHIFT);
-		if (mark_region(slot, &key, block & (blocks - 1),
-				stop & (blocks - 1)) < 0)
-			return -1;
-		if (stop == end)
+		if (region > last >> shift)
 			return 0;
-		block = stop + 1;
+		if (mark_region(ino, where, region, i ? 0 : from & mask,
+				region == last >> shift ? last & mask : mask) <
+		    0)
+			return -1;
+		region++;
 	}
-	return -1;
+	return region > last >> shift ? 0 : -1;
 }
 
-/*
- * Record that inode changed. With TRACK_DATA: its bytes from up to to; all
- * behind the smallest size seen is changed anyway, and needs no blocks.
- */
-static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
-				__u64 to)
+static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
+				    __u64 from, __u64 to)
 {
-	struct super_block *sb = inode->i_sb;
 	struct track_inode_key key = {};
 	struct track_inode *in;
 	struct track_slot *s;
-	__u32 dev = sb->s_dev, slot, *at, *set;
-	__u64 size;
+	__u32 dev = now->dev, slot, *at, *set;
 
 	at = bpf_map_lookup_elem(&slot_of, &dev);
 	if (!at)
@@ -205,22 +235,21 @@ static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
 	if (!s || !set)
 		return 0;
 	COUNT(slot, events);
-	if (s->sb != (__u64)sb) {
+	if (s->sb != now->sb) {
 		if (s->sb == 0)
-			__sync_val_compare_and_swap(&s->sb, 0, (__u64)sb);
-		if (s->sb != (__u64)sb)
+			__sync_val_compare_and_swap(&s->sb, 0, now->sb);
+		if (s->sb != now->sb)
 			s->replaced = 1;
 	}
-	size = inode->i_size;
-	key.ino = inode->i_ino;
+	key.ino = now->ino;
 	key.where = slot << 1 | (*set & 1);
-	in = get_inode(s, slot, &key, inode, size);
+	in = get_inode(s, slot, &key, now);
 	if (!in)
 		return 0;
-	if (in->generation != inode->i_generation)
+	if (in->generation != now->generation)
 		flags |= TRACK_WHOLE; /* deleted and made anew */
-	if (size < in->min_size)
-		lower_size(in, size);
+	if (now->size < in->min_size)
+		lower_size(in, now->size);
 	if ((flags & TRACK_DATA) &&
 	    in->min_size <= (1ull << TRACK_REGION_SHIFT))
 		flags |= TRACK_WHOLE;
@@ -229,11 +258,25 @@ static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
 		return 0;
 	if (to > in->min_size)
 		to = in->min_size;
-	if (from < to && mark_range(slot, &key, from, to) < 0) {
+	if (from < to &&
+	    mark_blocks(key.ino, key.where, from >> TRACK_BLOCK_SHIFT,
+			(to - 1) >> TRACK_BLOCK_SHIFT) < 0) {
 		set_flags(&in->flags, TRACK_WHOLE);
 		COUNT(slot, whole);
 	}
 	return 0;
+}
+
+/*
+ * Record that inode changed. With TRACK_DATA: its bytes from up to to; all
+ * behind the smallest size seen is changed anyway, and needs no blocks.
+ */
+static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
+				__u64 to)
+{
+	struct inode_now now = inode_now(inode);
+
+	return mark_now(&now, flags, from, to);
 }
 
 #endif /* BPF_MARK_H */

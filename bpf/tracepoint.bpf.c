@@ -10,41 +10,16 @@
  * the end, so it is marked when it begins and again when it is complete.
  * docs/change-tracking.md has the whole argument.
  */
-#include "mark.h"
+#include "events.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Since 5.10. */
-#define IOCB_WRITE (1 << 18)
-
 /* --- pages: write(2) after the copy, a store before it --- */
-
-static __always_inline __u64 folio_bytes(struct folio *folio)
-{
-	struct folio___nr_pages *now = (void *)folio;
-	struct folio___folio_nr_pages *old = (void *)folio;
-	unsigned long flags = ((struct folio___flags *)folio)->flags;
-	__u64 pages = 0;
-
-	if (!(flags & 1ul << bpf_core_enum_value(enum pageflags, PG_head)))
-		pages = 1;
-	else if (bpf_core_field_exists(now->_nr_pages))
-		pages = now->_nr_pages;
-	else if (bpf_core_field_exists(old->_folio_nr_pages))
-		pages = old->_folio_nr_pages;
-	return pages << TRACK_BLOCK_SHIFT; /* 0: not known */
-}
 
 SEC("tp_btf/writeback_dirty_folio")
 int BPF_PROG(dirty_folio, struct folio *folio, struct address_space *mapping)
 {
-	__u64 from = (__u64)folio->index << TRACK_BLOCK_SHIFT;
-	__u64 bytes = folio_bytes(folio);
-
-	if (!mapping) /* which the kernel's own tracepoint allows for */
-		return 0;
-	return mark(mapping->host, TRACK_DATA, bytes ? from : 0,
-		    bytes ? from + bytes : OFFSET_MAX);
+	return mark_folio(folio, mapping);
 }
 
 SEC("tp_btf/iomap_dio_rw_begin")
@@ -61,13 +36,7 @@ int BPF_PROG(dio_begin, struct kiocb *iocb, struct iov_iter *iter)
 SEC("tp_btf/iomap_dio_complete")
 int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
 {
-	__u64 to = iocb->ki_pos; /* moved on already */
-
-	if (!(iocb->ki_flags & IOCB_WRITE))
-		return 0;
-	if (error || ret <= 0)
-		return mark(iocb->ki_filp->f_inode, TRACK_DATA, 0, OFFSET_MAX);
-	return mark(iocb->ki_filp->f_inode, TRACK_DATA, to - ret, to);
+	return mark_dio(iocb, error, ret);
 }
 
 /* --- ext4 --- */

@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 2
+#define TRACK_LAYOUT 3
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */
@@ -34,6 +34,11 @@ enum track_flag {
 	/* All content. Also set with TRACK_DATA where blocks are not worth
 	 * an entry: the file was at most 1 MiB long. */
 	TRACK_WHOLE = 4,
+};
+
+enum track_hook_set {
+	TRACK_TRACEPOINT,
+	TRACK_VFS,
 };
 
 struct track_inode_key {
@@ -81,10 +86,11 @@ struct track_count {
 };
 
 struct track_meta {
-	__u32 layout; /* TRACK_LAYOUT */
-	__u32 zero;
+	__u32 layout;	   /* TRACK_LAYOUT */
+	__u32 hook_set;	   /* enum track_hook_set */
 	__u8 instance[16]; /* random: made when the programs were loaded */
-	__u64 misses;	   /* of programs that the kernel left out: noted */
+	__u64 misses;	   /* events the kernel told no program of, so far */
+	char why[224];	   /* why this hook set: a line */
 };
 
 #endif /* BPF_TRACK_H */

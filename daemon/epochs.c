@@ -116,7 +116,7 @@ const char *fs_refuses(const struct epochs *e, const struct mount *m)
 		return "data=journal is not tracked";
 	if (strstr(m->options, "dax=always") || strstr(m->options, ",dax"))
 		return "stores to a DAX file system cannot be seen";
-	if (m->id == 0)
+	if (m->id == 0 && !tracker_sees_unmount(e->tracker))
 		return "this kernel cannot tell one mount from the next (Linux "
 		       "6.8 can)";
 	return NULL;
@@ -173,6 +173,7 @@ int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
 static int turn(struct epochs *e, struct fs *fs, const char **why)
 {
 	CLEANUP_CLOSE int fd = mount_open(&fs->mount);
+	struct tracker_slot slot = { 0 };
 	bool lost = false;
 	int r;
 
@@ -192,8 +193,12 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 		r = fs_take_idle(e, fs, false, &lost);
 	/* A turn that is not ended leaves marks in a set that the next turn
 	 * takes for the new one: other backups would be told too little. */
-	if (r < 0 || lost)
-		*why = r < 0 ? "its marks could not be kept" : WHY_FULL;
+	if (r < 0)
+		*why = "its marks could not be kept";
+	else if (lost && tracker_slot(e->tracker, fs->slot, &slot) == 0)
+		*why = slot.replaced ? WHY_UNMOUNTED : WHY_FULL;
+	else if (lost)
+		*why = WHY_FULL;
 	return 0;
 }
 
@@ -628,6 +633,14 @@ void fs_take_info(struct fs *fs, const struct state_info *info)
 			MAX(fs->next_number, fs->chunks[i].number + 1);
 }
 
+/* Or the tracker says that it was unmounted. */
+static bool is_same(const struct epochs *e, const struct mount *m,
+		    const struct state_info *info)
+{
+	return m->dev == info->dev && m->id == info->mount_id &&
+	       (m->id || tracker_sees_unmount(e->tracker));
+}
+
 static int adopt(struct epochs *e, const char *name)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
@@ -644,8 +657,7 @@ static int adopt(struct epochs *e, const char *name)
 		r = -ESTALE;
 	if (r == 0)
 		r = mount_of(info.path, &fs->mount);
-	if (r == 0 && (fs->mount.dev != info.dev ||
-		       fs->mount.id != info.mount_id || !fs->mount.id))
+	if (r == 0 && !is_same(e, &fs->mount, &info))
 		r = -ESTALE;
 	if (r == 0 &&
 	    tracker_add(e->tracker, fs->mount.dev, &fs->slot) != -EEXIST)

@@ -48,6 +48,8 @@ static const char usage[] =
 	"                       is scanned (262144; 88 bytes each)\n"
 	"  --max-ranges N       changed MiB of large files (262144; 96 bytes "
 	"each)\n"
+	"  --hooks SET          vfs, tracepoint, or auto: the best that the\n"
+	"                       kernel takes (auto)\n"
 	"  --stop-tracking      remove the programs and end\n"
 	"  --run COMMAND ARG... run it with the daemon, then end with its "
 	"code\n"
@@ -62,6 +64,7 @@ enum {
 	OPT_LIST,
 	OPT_INODES,
 	OPT_RANGES,
+	OPT_HOOKS,
 	OPT_STOP,
 	OPT_RUN,
 	OPT_WITHOUT,
@@ -76,6 +79,7 @@ static const struct option long_options[] = {
 	{ "track-list", 1, NULL, OPT_LIST },
 	{ "max-inodes", 1, NULL, OPT_INODES },
 	{ "max-ranges", 1, NULL, OPT_RANGES },
+	{ "hooks", 1, NULL, OPT_HOOKS },
 	{ "stop-tracking", 0, NULL, OPT_STOP },
 	{ "run", 0, NULL, OPT_RUN },
 	{ "without", 1, NULL, OPT_WITHOUT },
@@ -95,6 +99,18 @@ static int number(const char *text, uint32_t *out)
 		return -EINVAL;
 	}
 	*out = (uint32_t)n;
+	return 0;
+}
+
+static int hook_set(const char *text, const char **out)
+{
+	if (strcmp(text, "auto") != 0 && strcmp(text, "vfs") != 0 &&
+	    strcmp(text, "tracepoint") != 0) {
+		log_error("--hooks %s: there are auto, vfs and tracepoint",
+			  text);
+		return -EINVAL;
+	}
+	*out = strcmp(text, "auto") ? text : NULL;
 	return 0;
 }
 
@@ -123,6 +139,9 @@ static int parse(int argc, char **argv, struct daemon_options *o)
 			break;
 		case OPT_RANGES:
 			e = number(optarg, &o->tracker.max_ranges);
+			break;
+		case OPT_HOOKS:
+			e = hook_set(optarg, &o->tracker.hooks);
 			break;
 		case OPT_STOP:
 			o->stop_tracking = true;

@@ -126,6 +126,7 @@ static int op_status(struct request *q)
 	if (e < 0)
 		return request_refuse_errno(q, "read the tracker's maps", e);
 	json_str(q->out, "hook_set", tracker_hook_set(t));
+	json_str(q->out, "hook_set_why", tracker_hook_set_why(t));
 	json_hex(q->out, "instance", tracker_instance(t), TRACKER_INSTANCE_LEN);
 	json_u64(q->out, "map_entries", used);
 	json_u64(q->out, "map_entries_max", max);

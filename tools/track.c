@@ -106,16 +106,20 @@ static void tracker_line(const struct json *j)
 {
 	uint64_t used = ask_u64(j, "map_entries");
 	uint64_t max = ask_u64(j, "map_entries_max");
+	const char *why = ask_str(j, "hook_set_why");
 	struct output_line line;
 
 	if (!output_is_json()) {
 		output_text("hook set %s, %llu of %llu map entries in use\n",
 			    ask_text(j, "hook_set"), (unsigned long long)used,
 			    (unsigned long long)max);
+		if (why)
+			output_text("  because %s\n", why);
 		return;
 	}
 	output_begin(&line, "tracker");
 	json_str(&line.json, "hook_set", ask_text(j, "hook_set"));
+	json_str(&line.json, "hook_set_why", why);
 	json_str(&line.json, "instance", ask_text(j, "instance"));
 	json_u64(&line.json, "map_entries", used);
 	json_u64(&line.json, "map_entries_max", max);

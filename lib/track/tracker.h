@@ -35,14 +35,18 @@ struct tracker;
 struct tracker_options {
 	const char *pins; /* a directory on a bpffs, made if need be */
 	uint32_t max_inodes, max_ranges; /* entries; 0: the defaults */
-	/* For tests: the name of a program that is left out. NULL: none. */
+	/* A hook set that it must be. NULL: the best that can be had, or a
+	 * tracker that refuses every file system and says why. */
+	const char *hooks;
+	/* For tests: programs that are left out, by name, separated by
+	 * commas. NULL: none. */
 	const char *without;
 };
 
 struct tracker_slot {
 	dev_t dev;     /* as stat gives it */
 	bool lost;     /* a mark could not be recorded since tracker_add() */
-	bool replaced; /* another file system came to this device number */
+	bool replaced; /* unmounted, or another one came to the number */
 	uint64_t events, inodes, ranges, whole; /* counted since loading */
 };
 
@@ -56,10 +60,15 @@ int tracker_unpin(const char *pins);
 const uint8_t *tracker_instance(const struct tracker *t);
 /* Were they there already? */
 bool tracker_was_pinned(const struct tracker *t);
-/* "tracepoint", for a status. */
+/* "vfs", "tracepoint" or "none", for a status; and why: a line. */
 const char *tracker_hook_set(const struct tracker *t);
-/* NULL: file systems of this type ("ext4") can be tracked; or why not. */
-const char *tracker_refuses(const struct tracker *t, const char *type);
+const char *tracker_hook_set_why(const struct tracker *t);
+/* Does a slot say "replaced" as soon as its file system is unmounted? Others
+ * need to be told one mount from the next. */
+bool tracker_sees_unmount(const struct tracker *t);
+/* NULL: file systems of this type ("ext4") can be tracked; or why not, until
+ * the next call. */
+const char *tracker_refuses(struct tracker *t, const char *type);
 /* Entries in use of those there are; of both sets of all slots. */
 int tracker_fill(struct tracker *t, uint32_t *inodes, uint32_t *max_inodes);
 

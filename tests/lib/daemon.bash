@@ -15,7 +15,8 @@ daemon_probe() {
 	mkdir "$t/bpf"
 	mount -t bpf bpf "$t/bpf"
 	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
+		--track-list "$t/list" --pins "$t/bpf/pins" --run \
+		bash -c "! '$TIDEMARK' status | grep -q 'hook set none'" \
 		2>"$t/probe" || mv "$t/probe" "$t/refused"
 	umount "$t/bpf" || true
 }
