@@ -303,12 +303,13 @@ static int begin_tracking(struct backup *b, const struct archiver_options *opt)
 		/* what was too large has no record, and no way to it */
 		.differs = opt->reread || opt->ignore_inode ||
 			   filter_has_max_size(b->in.filter),
+		.scan = cli_flag(b->cli, "scan"),
 		.consumer = consumer,
 	};
 
 	if (b->in.devices)
 		return begin_devices(b, opt);
-	if (!b->catalog || cli_flag(b->cli, "scan"))
+	if (!b->catalog)
 		return 0;
 	consumer_id(b, consumer);
 	return track_begin(&topt, &b->track);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * backup_track.c - a backup asks the daemon what changed.
- *
- * The token that the catalog keeps is, in this order: version:u8,
- * SHA-256 of the options and mounts; count:u32 { fsid:u64 instance[16] fs[16]
- * epoch:u64 }*; count:u32 { fsid:u64 ino:u64 }*, directories in which
- * something went wrong.
+ * backup_track.c - a backup asks what changed: tidemarkd, or btrfs itself.
  */
 #include "tools/backup_track.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mntent.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -20,126 +16,54 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "control/control.h"
-#include "crypto/crypto.h"
+#include "tools/backup_token.h"
+#include "track/kinds.h"
 
-#define TOKEN_VERSION 1
-#define FS_MAX 64
 #define BELOW_MAX (1u << 20)
+#define NESTED_MAX 16
+/* Of all file systems: they must fit into the catalog. */
+#define WITNESSES_MAX 1024
 
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000
 #endif
 
-struct token_fs {
-	uint64_t fsid;
-	uint8_t instance[16], fs[16];
-	uint64_t epoch;
-};
+enum asked { ASKED_NOBODY, ASKED_DAEMON, ASKED_BTRFS };
 
 struct place {
 	uint64_t dev, fsid, mount;
-	struct token_fs token; /* for the next time, if is_tracked */
-	bool is_tracked, is_trusted;
+	char *path; /* something that lies there */
+	enum asked asked; /* who answered; the next time's token is there */
+	struct token_fs token;
+	struct btrfs_point *point;
+	bool is_trusted;
 	struct dirty dirty;
 };
 
 struct track {
 	struct track_options opt;
-	struct place places[FS_MAX];
+	struct place places[TOKEN_FS_MAX];
 	size_t n_places;
-	struct catalog_key *below;
-	size_t n_below;
-	uint8_t options[SHA256_LEN];
-	bool index_complete;
+	bool has_more; /* file systems than places */
+	bool no_daemon;
 	bool twice; /* one file system, by two mounts */
+	struct catalog_key *below;
+	size_t n_below, cap_below;
+	uint8_t options[SHA256_LEN];
+	struct token *last; /* NULL: none that holds */
+	bool index_complete;
 	const char *why;
 	char why_text[256];
+	char source[64];
 	struct tracked *tracked;
 };
 
-/* --- the token of the last time --- */
-
-struct token {
-	struct token_fs fs[FS_MAX];
-	uint32_t n_fs;
-	struct catalog_key again[ARCHIVER_AGAIN_MAX];
-	uint32_t n_again;
-};
-
-static int token_decode(struct span bytes, const uint8_t options[SHA256_LEN],
-			struct token *t)
+static void set_why(struct track *t, const char *why)
 {
-	struct reader rd = reader_of(bytes);
-	struct span same;
-	uint32_t i;
-
-	if (rd_u8(&rd) != TOKEN_VERSION)
-		return -EUCLEAN;
-	same = rd_take(&rd, SHA256_LEN);
-	if (rd.bad)
-		return -EUCLEAN;
-	if (memcmp(same.p, options, SHA256_LEN) != 0)
-		return -ESTALE;
-	t->n_fs = rd_le32(&rd);
-	if (t->n_fs > FS_MAX)
-		return -EUCLEAN;
-	for (i = 0; i < t->n_fs; i++) {
-		struct span s;
-
-		t->fs[i].fsid = rd_le64(&rd);
-		s = rd_take(&rd, 32);
-		if (rd.bad)
-			return -EUCLEAN;
-		memcpy(t->fs[i].instance, s.p, 16);
-		memcpy(t->fs[i].fs, s.p + 16, 16);
-		t->fs[i].epoch = rd_le64(&rd);
-	}
-	t->n_again = rd_le32(&rd);
-	if (t->n_again > ARCHIVER_AGAIN_MAX)
-		return -EUCLEAN;
-	for (i = 0; i < t->n_again; i++) {
-		t->again[i].fsid = rd_le64(&rd);
-		t->again[i].ino = rd_le64(&rd);
-	}
-	return rd.bad || reader_left(&rd) ? -EUCLEAN : 0;
-}
-
-static int token_encode(const struct track *t, struct buf *out)
-{
-	const struct catalog_key *again;
-	size_t i, n_again, n = 0;
-	int e = buf_u8(out, TOKEN_VERSION);
-
-	again = archiver_again(t->opt.archiver, &n_again);
-	if (n_again > ARCHIVER_AGAIN_MAX)
-		return -E2BIG;
-	for (i = 0; i < t->n_places; i++)
-		n += t->places[i].is_tracked;
-	if (e == 0)
-		e = buf_append(out, t->options, sizeof(t->options));
-	if (e == 0)
-		e = buf_le32(out, (uint32_t)n);
-	for (i = 0; e == 0 && i < t->n_places; i++) {
-		const struct token_fs *fs = &t->places[i].token;
-
-		if (!t->places[i].is_tracked)
-			continue;
-		e = buf_le64(out, t->places[i].fsid);
-		if (e == 0)
-			e = buf_append(out, fs->instance, 16);
-		if (e == 0)
-			e = buf_append(out, fs->fs, 16);
-		if (e == 0)
-			e = buf_le64(out, fs->epoch);
-	}
-	if (e == 0)
-		e = buf_le32(out, (uint32_t)n_again);
-	for (i = 0; e == 0 && i < n_again; i++) {
-		e = buf_le64(out, again[i].fsid);
-		if (e == 0)
-			e = buf_le64(out, again[i].ino);
-	}
-	return e;
+	if (t->why || t->opt.scan || !why)
+		return;
+	snprintf(t->why_text, sizeof(t->why_text), "%s", why);
+	t->why = t->why_text;
 }
 
 /* --- where the sources lie --- */
@@ -164,13 +88,23 @@ static struct place *place_of(struct track *t, const char *path, bool add,
 			break;
 	if (i < t->n_places && t->places[i].mount != st.stx_mnt_id)
 		t->twice = true;
-	if (i == FS_MAX || (i == t->n_places && !add))
+	if (i == t->n_places && !add)
 		return NULL;
+	if (i == TOKEN_FS_MAX) {
+		t->has_more = true;
+		return NULL;
+	}
 	if (i == t->n_places) {
+		uint64_t fsid = archiver_fs_number(t->opt.archiver, fd, dev);
+
+		if (archiver_is_pseudo(t->opt.archiver, dev))
+			return NULL;
+		t->places[i].path = strdup(path);
+		if (!t->places[i].path)
+			return NULL;
 		t->places[i].dev = dev;
 		t->places[i].mount = st.stx_mnt_id;
-		t->places[i].fsid =
-			archiver_fs_number(t->opt.archiver, fd, dev);
+		t->places[i].fsid = fsid;
 		t->n_places++;
 	}
 	*key = (struct catalog_key){ t->places[i].fsid, st.stx_ino };
@@ -183,6 +117,28 @@ static bool is_below(const char *path, const char *top)
 
 	return !strcmp(top, "/") ? path[1] != '\0'
 				 : !strncmp(path, top, len) && path[len] == '/';
+}
+
+static int add_below(struct track *t, struct catalog_key key)
+{
+	void *p;
+
+	if (t->n_below > 0 && t->below[t->n_below - 1].fsid == key.fsid &&
+	    t->below[t->n_below - 1].ino == key.ino)
+		return 0;
+	if (t->n_below >= BELOW_MAX)
+		return -E2BIG;
+	if (t->n_below == t->cap_below) {
+		size_t cap = t->cap_below ? 2 * t->cap_below : 64;
+
+		p = realloc(t->below, cap * sizeof(*t->below));
+		if (!p)
+			return -ENOMEM;
+		t->below = p;
+		t->cap_below = cap;
+	}
+	t->below[t->n_below++] = key;
+	return 0;
 }
 
 /* The directories from a source down to what is mounted below it must be
@@ -199,21 +155,14 @@ static int add_way(struct track *t, const char *source, const char *point,
 		return -ENOMEM;
 	for (;;) {
 		struct place *p = place_of(t, path, add, &key);
-		void *q;
 		char *slash;
 
 		if (!strcmp(path, point))
 			e = buf_le64(said, key.ino);
+		if (e == 0 && p)
+			e = add_below(t, key);
 		if (e < 0)
 			return e;
-		q = realloc(t->below, (t->n_below + 1) * sizeof(*t->below));
-		if (!q)
-			return -ENOMEM;
-		t->below = q;
-		if (t->n_below >= BELOW_MAX)
-			return -E2BIG;
-		if (p)
-			t->below[t->n_below++] = key;
 		if (!strcmp(path, source) || !strcmp(path, "/"))
 			return 0;
 		slash = strrchr(path, '/');
@@ -222,6 +171,57 @@ static int add_way(struct track *t, const char *source, const char *point,
 		else
 			*slash = '\0';
 	}
+}
+
+/* What is open on btrfs, for what is asked of it; -1 if it is not. */
+static int open_btrfs(const char *path)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY |
+						  O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && btrfs_is(fd) ? TAKE_FD(fd) : -1;
+}
+
+struct nest {
+	struct track *t;
+	const char *path;
+	uint64_t fsid;
+	unsigned int depth;
+};
+
+static int add_nested(struct track *t, const char *path, unsigned int depth);
+
+/* No directory above tells that something in a nested subvolume changed. */
+static int found_nested(void *arg, uint64_t dir, const char *path, uint64_t id)
+{
+	const struct nest *n = arg;
+	CLEANUP_FREE char *whole = NULL;
+	int e = add_below(n->t, (struct catalog_key){ n->fsid, dir });
+
+	(void)id;
+	if (e < 0 || !path)
+		return e;
+	if (asprintf(&whole, "%s/%s", n->path, path) < 0) {
+		whole = NULL;
+		return -ENOMEM;
+	}
+	return add_nested(n->t, whole, n->depth + 1);
+}
+
+/* The subvolumes below path. They are no mounts, and each has inode numbers
+ * of its own. */
+static int add_nested(struct track *t, const char *path, unsigned int depth)
+{
+	CLEANUP_CLOSE int fd = open_btrfs(path);
+	struct nest n = { .t = t, .path = path, .depth = depth };
+	struct catalog_key key;
+	int e;
+
+	if (fd < 0 || depth > NESTED_MAX || !place_of(t, path, true, &key))
+		return 0;
+	n.fsid = key.fsid;
+	e = btrfs_nested(fd, key.ino, found_nested, &n);
+	return e == -EPERM ? 0 : e; /* who may not ask scans */
 }
 
 static int find_sources(struct track *t, struct buf *said)
@@ -265,6 +265,9 @@ static int find_places(struct track *t, struct buf *said)
 	}
 	if (f)
 		endmntent(f);
+	n = (uint32_t)t->n_places;
+	for (i = 0; e == 0 && !t->opt.one_file_system && i < n; i++)
+		e = add_nested(t, t->places[i].path, 0);
 	return e;
 }
 
@@ -292,8 +295,20 @@ static int read_hex(const struct json *j, const char *key, uint8_t *out,
 	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EPROTO;
 }
 
+static bool had_token(const struct track *t)
+{
+	return t->last && t->last->n_fs + t->last->n_btrfs > 0;
+}
+
+/* Nothing is known of the last time: how was it made? */
+static const char *missing(const struct track *t)
+{
+	return token_missing((enum token_note)catalog_note(t->opt.catalog),
+			     had_token(t));
+}
+
 static int take_answer(struct track *t, struct place *p, const struct json *j,
-		       int fd)
+		       int fd, bool has_since)
 {
 	bool tracked, trusted;
 	const char *why = json_to_str(json_get(j, "why"));
@@ -310,24 +325,23 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 		e = json_to_u64(json_get(j, "epoch"), &p->token.epoch);
 	if (e < 0)
 		return e;
-	p->is_tracked = true;
+	p->token.fsid = p->fsid;
+	p->asked = ASKED_DAEMON;
 	archiver_is_synced(t->opt.archiver, p->dev);
 	if (trusted)
 		e = dirty_read(fd, &p->dirty);
 	p->is_trusted = trusted && e == 0 && !p->dirty.lost;
-	if (!trusted && why && !t->why) {
-		snprintf(t->why_text, sizeof(t->why_text), "%s", why);
-		t->why = t->why_text;
-	}
+	if (!trusted)
+		set_why(t, has_since ? why : missing(t) ?: why);
 	return e;
 }
 
-static int ask(struct track *t, int fd, struct place *p,
-	       const struct token_fs *since)
+static int ask_daemon(struct track *t, int fd, struct place *p)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(CONTROL_PACKET_MAX);
 	CLEANUP_JSON struct json *reply = NULL;
 	CLEANUP_CLOSE int passed = -1;
+	const struct token_fs *since = token_find(t->last, p->fsid);
 	struct json_out j = JSON_OUT(&b);
 	char consumer[HEX_LEN(SHA256_LEN)];
 	int e;
@@ -347,29 +361,70 @@ static int ask(struct track *t, int fd, struct place *p,
 	e = json_end(&j);
 	if (e == 0)
 		e = control_call(fd, SPAN_OF(&b), &reply, &passed);
-	return e < 0 ? e : take_answer(t, p, reply, passed);
+	return e < 0 ? e : take_answer(t, p, reply, passed, since != NULL);
 }
 
-static int ask_all(struct track *t, int fd, const struct token *last)
+/* -EPERM: not by this user. */
+static int ask_btrfs(struct track *t, int fd, struct place *p)
 {
+	const struct btrfs_point *since = token_point(t->last, p->fsid);
+	const char *why = NULL;
+	int e;
+
+	p->point = calloc(1, sizeof(*p->point));
+	e = p->point ? btrfs_point_take(fd, p->point) : -ENOMEM;
+	if (e < 0)
+		return e;
+	p->asked = ASKED_BTRFS;
+	archiver_is_synced(t->opt.archiver, p->dev);
+	if (!since) {
+		set_why(t, missing(t) ?: "this is the first backup of it");
+		return 0;
+	}
+	e = btrfs_changes(fd, since, p->point, &p->dirty, &why);
+	if (e == 0 && p->dirty.lost)
+		why = "there were more changes than can be kept";
+	p->is_trusted = e == 0 && !p->dirty.lost;
+	set_why(t, why);
+	return e == -ESTALE ? 0 : e;
+}
+
+/* daemon: -1 if none runs. */
+static int ask_all(struct track *t, int daemon)
+{
+	const char *perm = "only root may ask btrfs what changed";
 	size_t i;
-	uint32_t k;
 	int e = 0;
 
 	for (i = 0; e == 0 && i < t->n_places; i++) {
-		const struct token_fs *since = NULL;
+		struct place *p = &t->places[i];
+		CLEANUP_CLOSE int fd = open_btrfs(p->path);
 
-		for (k = 0; last && k < last->n_fs; k++)
-			if (last->fs[k].fsid == t->places[i].fsid)
-				since = &last->fs[k];
-		e = ask(t, fd, &t->places[i], since);
+		if (fd >= 0)
+			e = ask_btrfs(t, fd, p);
+		else if (daemon >= 0)
+			e = ask_daemon(t, daemon, p);
+		if (fd >= 0 && e == -EPERM) {
+			set_why(t, perm);
+			e = 0;
+		}
 	}
 	return e;
 }
 
-static int use(struct track *t, const struct token *last)
+/* The places that nobody tracks: only if there is nothing worse to tell. */
+static void tell_untracked(struct track *t)
 {
-	struct tracked_fs fs[FS_MAX];
+	size_t i;
+
+	for (i = 0; i < t->n_places; i++)
+		if (t->places[i].asked == ASKED_NOBODY)
+			set_why(t, kind_why_scanned(t->places[i].path));
+}
+
+static int use(struct track *t)
+{
+	struct tracked_fs fs[TOKEN_FS_MAX];
 	size_t i, n = 0;
 	int e;
 
@@ -379,7 +434,7 @@ static int use(struct track *t, const struct token *last)
 						       &t->places[i].dirty };
 	if (n == 0)
 		return 0;
-	e = tracked_new(t->opt.catalog, fs, n, last->again, last->n_again,
+	e = tracked_new(t->opt.catalog, fs, n, t->last->again, t->last->n_again,
 			t->below, t->n_below, &t->tracked);
 	if (e < 0)
 		return e;
@@ -388,72 +443,126 @@ static int use(struct track *t, const struct token *last)
 	return 0;
 }
 
-static const struct token *last_token(struct track *t, struct token *room)
+static int load_token(struct track *t)
 {
 	struct span bytes = catalog_token(t->opt.catalog);
+	/* a directory has one record, whatever the patterns say of each path */
+	bool differs = t->twice && filter_has_patterns(t->opt.filter);
 	int e;
 
-	if (t->opt.differs) {
-		t->why = "the options ask for more than a tracker can spare";
-		return NULL;
-	}
-	/* a directory has one record, whatever the patterns say of each path */
-	if (t->twice && filter_has_patterns(t->opt.filter)) {
-		t->why = "a file system is there by two mounts, and there are "
-			 "patterns";
-		return NULL;
-	}
-	if (!bytes.p) /* the daemon says that it is the first time */
-		return NULL;
-	e = token_decode(bytes, t->options, room);
+	if (t->opt.differs)
+		set_why(t, "the options ask for more than a tracker can spare");
+	else if (differs)
+		set_why(t, "a file system is there by two mounts, and there "
+			   "are patterns");
+	/* without one it is said how the last backup was made */
+	if (t->opt.differs || differs || t->opt.scan || !bytes.p)
+		return 0;
+	t->last = calloc(1, sizeof(*t->last));
+	if (!t->last)
+		return -ENOMEM;
+	e = token_decode(bytes, t->options, t->last);
 	if (e == -ESTALE)
-		t->why = "patterns, options or mounts are not those of the "
-			 "last backup";
-	return e < 0 ? NULL : room;
+		set_why(t, "patterns, options or mounts are not those of the "
+			   "last backup");
+	if (e < 0)
+		free(TAKE_PTR(t->last));
+	return 0;
+}
+
+static bool is_asked(const struct track *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_places; i++)
+		if (t->places[i].asked != ASKED_NOBODY)
+			return true;
+	return false;
+}
+
+/* Forget all answers: look at everything. */
+static void give_up(struct track *t, int err)
+{
+	log_warn("the tracker cannot be asked (%s): scanning",
+		 log_strerror(err));
+	set_why(t, "the tracker could not be asked");
+	while (t->n_places > 0) {
+		struct place *p = &t->places[--t->n_places];
+
+		dirty_release(&p->dirty);
+		free(p->point);
+		free(p->path);
+		memset(p, 0, sizeof(*p));
+	}
+	tracked_free(TAKE_PTR(t->tracked));
 }
 
 int track_begin(const struct track_options *opt, struct track **out)
 {
 	const char *path = getenv("TIDEMARK_SOCKET") ?: CONTROL_SOCKET;
-	CLEANUP_FREE struct token *room = calloc(1, sizeof(*room));
 	CLEANUP_CLOSE int fd = -1;
-	const struct token *last;
 	struct track *t = calloc(1, sizeof(*t));
-	int e = t && room ? 0 : -ENOMEM;
+	int e;
 
-	if (e == 0)
-		t->opt = *opt;
-	if (e < 0 || !path[0] || control_connect(path, &fd) < 0)
-		goto out;
+	if (!t)
+		return -ENOMEM;
+	t->opt = *opt;
+	t->no_daemon = !path[0] || control_connect(path, &fd) < 0;
 	e = describe(t);
-	if (e < 0 && e != -ENOMEM) {
-		log_warn("what is mounted below the sources cannot be told "
-			 "(%s): scanning",
-			 log_strerror(e));
-		t->why = "what is mounted below the sources cannot be told";
-		t->n_places = 0;
-		e = 0;
-		goto out;
-	}
 	if (e < 0)
-		goto out;
-	t->index_complete = catalog_use_index(t->opt.catalog);
-	last = last_token(t, room);
-	e = ask_all(t, fd, last);
-	if (e == 0 && last)
-		e = use(t, last);
+		set_why(t, "what is mounted below the sources cannot be told");
+	else
+		e = load_token(t);
+	if (e == 0)
+		e = ask_all(t, fd);
+	if (e == 0 && !t->no_daemon)
+		tell_untracked(t);
+	if (e == 0 && is_asked(t))
+		t->index_complete = catalog_use_index(t->opt.catalog);
+	if (e == 0)
+		e = use(t);
 	if (e < 0 && e != -ENOMEM) {
-		log_warn("the tracker cannot be asked (%s): scanning",
-			 log_strerror(e));
-		t->why = "the tracker could not be asked";
-		t->n_places = 0;
+		give_up(t, e);
 		e = 0;
 	}
-out:
 	if (e < 0)
 		track_end(TAKE_PTR(t));
 	*out = t;
 	return e;
+}
+
+/* --- the end --- */
+
+/* What the next backup is to know. */
+static int next_token(const struct track *t, struct token *next)
+{
+	const struct catalog_key *again;
+	uint32_t i;
+	size_t n;
+
+	memcpy(next->options, t->options, sizeof(next->options));
+	for (i = 0; i < t->n_places; i++) {
+		const struct place *p = &t->places[i];
+
+		if (p->asked == ASKED_DAEMON) {
+			next->fs[next->n_fs++] = p->token;
+		} else if (p->asked == ASKED_BTRFS) {
+			struct token_btrfs *b = &next->btrfs[next->n_btrfs++];
+
+			b->fsid = p->fsid;
+			b->point = *p->point;
+		}
+	}
+	for (i = 0; i < next->n_btrfs; i++)
+		btrfs_point_trim(&next->btrfs[i].point,
+				 WITNESSES_MAX / next->n_btrfs);
+	again = archiver_again(t->opt.archiver, &n);
+	if (n > ARCHIVER_AGAIN_MAX)
+		return -E2BIG;
+	if (n > 0)
+		memcpy(next->again, again, n * sizeof(*again));
+	next->n_again = (uint32_t)n;
+	return 0;
 }
 
 /* What was scanned beside it keeps only what was come to. */
@@ -480,31 +589,41 @@ static int forget_unseen(struct track *t)
 	e = tracked_forget_unseen(t->tracked);
 	for (i = 0; i < t->n_places; i++)
 		trusted += t->places[i].is_trusted;
-	if (e == 0 && trusted < t->n_places)
+	if (e == 0 && (trusted < t->n_places || t->has_more))
 		e = catalog_each(t->opt.catalog, drop_untrusted, t);
 	return e;
 }
 
-void track_commit(struct track *t)
+static int put_token(struct track *t)
 {
-	CLEANUP_BUF struct buf token = BUF_INIT(CATALOG_TOKEN_MAX);
-	size_t i, n = 0;
-	int e = 0;
+	CLEANUP_BUF struct buf bytes = BUF_INIT(CATALOG_TOKEN_MAX);
+	CLEANUP_FREE struct token *next = calloc(1, sizeof(*next));
+	int e = next ? 0 : -ENOMEM;
 
-	for (i = 0; t && i < t->n_places; i++)
-		n += t->places[i].is_tracked;
-	if (n == 0)
-		return;
-	if (!t->index_complete)
+	if (e == 0 && !t->index_complete)
 		e = tracked_index(t->opt.catalog);
 	if (e == 0)
 		e = forget_unseen(t);
 	if (e == 0)
-		e = token_encode(t, &token);
+		e = next_token(t, next);
 	if (e == 0)
-		e = catalog_set_token(t->opt.catalog, SPAN_OF(&token));
+		e = token_encode(next, &bytes);
+	return e < 0 ? e : catalog_set_token(t->opt.catalog, SPAN_OF(&bytes));
+}
+
+void track_commit(struct track *t)
+{
+	int e = 0;
+
+	if (!t)
+		return;
+	if (is_asked(t))
+		e = put_token(t);
 	if (e < 0)
 		log_warn("the next backup scans: %s", log_strerror(e));
+	catalog_set_note(t->opt.catalog, is_asked(t) && e == 0 ? NOTE_TRACKED
+					 : t->no_daemon ? NOTE_NO_DAEMON
+							: NOTE_NOT_TRACKED);
 }
 
 void track_end(struct track *t)
@@ -514,21 +633,36 @@ void track_end(struct track *t)
 	if (!t)
 		return;
 	tracked_free(t->tracked);
-	for (i = 0; i < t->n_places; i++)
+	for (i = 0; i < t->n_places; i++) {
 		dirty_release(&t->places[i].dirty);
+		free(t->places[i].point);
+		free(t->places[i].path);
+	}
 	free(t->below);
+	free(t->last);
 	free(t);
 }
 
-const char *track_source(const struct track *t)
+const char *track_source(struct track *t)
 {
-	size_t i, trusted = 0;
+	const char *names[3];
+	size_t i, by[3] = { 0 }, n = 0;
 
-	for (i = 0; t && i < t->n_places; i++)
-		trusted += t->places[i].is_trusted;
+	for (i = 0; t && t->tracked && i < t->n_places; i++)
+		by[t->places[i].is_trusted ? t->places[i].asked
+					   : ASKED_NOBODY]++;
 	if (!t || !t->tracked)
 		return "scan";
-	return trusted == t->n_places ? "tracker" : "tracker and scan";
+	if (by[ASKED_DAEMON])
+		names[n++] = "tracker";
+	if (by[ASKED_BTRFS])
+		names[n++] = "btrfs generations";
+	if (by[ASKED_NOBODY] || t->has_more)
+		names[n++] = "scan";
+	snprintf(t->source, sizeof(t->source), "%s%s%s%s%s", names[0],
+		 n == 3 ? ", " : n == 2 ? " and " : "", n > 1 ? names[1] : "",
+		 n == 3 ? " and " : "", n == 3 ? names[2] : "");
+	return t->source;
 }
 
 const char *track_why(const struct track *t)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * backup_track.h - a backup asks the daemon what changed.
+ * backup_track.h - a backup asks what changed.
  *
- * For each file system of the sources that is tracked, the epoch is turned;
- * if the catalog's token and the daemon agree that nothing can have been
- * missed, the walk looks only at what the tracker names. Else it scans, and
- * says why.
+ * For each file system of the sources that tidemarkd tracks, the epoch is
+ * turned; if the catalog's token and the daemon agree that nothing can have
+ * been missed, the walk looks only at what the tracker names. btrfs is asked
+ * itself, without the daemon. What nobody vouches for is scanned, and the
+ * result says why.
  *
  * Errors:  negative errno, logged; that there is no daemon is none.
  * Memory:  freed by track_end(), before the catalog is closed.
@@ -23,6 +24,7 @@ struct track_options {
 	const struct filter *filter;
 	bool one_file_system;
 	bool differs; /* an option that a record does not tell is given */
+	bool scan;    /* look at everything, but remember where it began */
 	const uint8_t *consumer; /* SHA256_LEN: repository and sources */
 };
 
@@ -33,8 +35,9 @@ MUST_CHECK int track_begin(const struct track_options *opt, struct track **out);
 void track_commit(struct track *t);
 /* NULL is allowed. */
 void track_end(struct track *t);
-/* "tracker", "tracker and scan", "scan". t may be NULL. */
-const char *track_source(const struct track *t);
+/* "tracker", "btrfs generations", "scan", or several of them in words. t may
+ * be NULL. */
+const char *track_source(struct track *t);
 /* Why there was a scan, or NULL. */
 const char *track_why(const struct track *t);
 

@@ -597,6 +597,16 @@ uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev)
 	return archiver_fsid(a, dev, fd, false, &pseudo);
 }
 
+bool archiver_is_pseudo(const struct archiver *a, uint64_t dev)
+{
+	size_t i;
+
+	for (i = 0; i < a->n_file_systems; i++)
+		if (a->file_systems[i].dev == dev)
+			return a->file_systems[i].pseudo;
+	return false;
+}
+
 void archiver_is_synced(struct archiver *a, uint64_t dev)
 {
 	size_t i;

@@ -108,6 +108,9 @@ void archiver_use_source(struct archiver *a,
 /* The number that catalog keys have for the file system of an open file; dev
  * as attr_dev() gives it. Before archiver_run(). */
 uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev);
+/* One without files of its own (proc), which is never entered; only after the
+ * call above with dev. */
+bool archiver_is_pseudo(const struct archiver *a, uint64_t dev);
 /* The file system of this device was synced by the caller just now, after a
  * tracker began to mark what changes next. */
 void archiver_is_synced(struct archiver *a, uint64_t dev);

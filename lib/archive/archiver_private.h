@@ -220,12 +220,10 @@ static inline bool look_is_content(const struct dirty_inode *in,
 	return in && (in->flags & (DIRTY_DATA | DIRTY_WHOLE) ||
 		      in->min_size < old->size);
 }
-/* Flags of a record that is not to be believed. A tracker needs no times: what
- * was written after it was read is marked. */
-static inline unsigned int look_doubts(const struct entry *entry)
-{
-	return entry->tracked ? NODE_PARTIAL : NODE_PARTIAL | NODE_RACY;
-}
+/* Flags of a record that is not to be believed. A tracker needs no times, for
+ * what was written after it was read is marked; unless it has doubts of n. */
+unsigned int look_doubts(const struct archiver *a, const struct entry *entry,
+			 const struct node *n);
 /* Replace dir's record, and note in the catalog's index which inodes it has
  * entries for. */
 void look_put_record(struct catalog *c, const struct dir_job *dir,

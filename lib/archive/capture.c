@@ -212,7 +212,8 @@ static bool only_meta(struct walker *w, const struct entry *entry,
 	bool explained;
 
 	if (!old || old->type != NODE_FILE || !live ||
-	    (old->flags & look_doubts(entry)) || !attr_content_is_same(old, n))
+	    (old->flags & look_doubts(w->a, entry, n)) ||
+	    !attr_content_is_same(old, n))
 		return false;
 	if (w->a->opt.strict_ctime)
 		return false;

@@ -519,7 +519,7 @@ static int plan_patch(struct archiver *a, struct large_job *f)
 
 	in = look_inode(a, f->entry, &f->node, &set);
 	/* without a mark nobody knows why it is looked at: read it all */
-	if (!in || size == 0 || in->flags & DIRTY_WHOLE)
+	if (!in || size == 0 || in->flags & (DIRTY_WHOLE | DIRTY_DOUBT))
 		return 0;
 	e = dirty_extents(set, in, f->old_size, size, &f->extents,
 			  &f->n_extents);

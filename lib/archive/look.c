@@ -108,11 +108,22 @@ const struct dirty_inode *look_inode(const struct archiver *a,
 	return entry->tracked ? src->inode(src->arg, key, set) : NULL;
 }
 
+unsigned int look_doubts(const struct archiver *a, const struct entry *entry,
+			 const struct node *n)
+{
+	const struct dirty *set;
+	const struct dirty_inode *in = look_inode(a, entry, n, &set);
+
+	return entry->tracked && !(in && in->flags & DIRTY_DOUBT)
+		       ? NODE_PARTIAL
+		       : NODE_PARTIAL | NODE_RACY;
+}
+
 void look_wait(int fd, bool is_dir)
 {
 	uint8_t some[4096];
 
-	/* ext4 and xfs take the inode's lock for these two */
+	/* ext4, xfs and btrfs take the inode's lock for these two */
 	if (is_dir)
 		(void)!syscall(SYS_getdents64, fd, some, sizeof(some));
 	else

@@ -418,7 +418,7 @@ static bool may_keep(const struct walker *w, const struct dir_job *dir,
 	const struct dirty *set;
 	struct node eased = *now;
 
-	if (old->flags & look_doubts(entry))
+	if (old->flags & look_doubts(w->a, entry, now))
 		return false;
 	in = look_inode(w->a, entry, now, &set);
 	if (look_is_content(in, old))

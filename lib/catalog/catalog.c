@@ -13,6 +13,7 @@
  * Two more entries go and come with META: the tracker's token, and the mark
  * that the index is complete. The index is a database of its own, of keys
  * alone: child, then parent. (No MDB_DUPSORT: verify.c knows its pages not.)
+ * The note stays: it is for messages.
  *
  * A record begins with a checksum of its key and of what follows. The disk
  * may return something else than was written, and what a record says of
@@ -71,6 +72,7 @@ struct catalog {
 	size_t token_len;
 	uint8_t new_token[CATALOG_TOKEN_MAX];
 	size_t new_token_len;
+	uint8_t note, new_note;
 	/* child and parent keys, to be written */
 	uint8_t *pairs;		   /* guarded by lock */
 	size_t n_pairs, cap_pairs; /* guarded by lock */
@@ -82,6 +84,7 @@ struct catalog {
 static const uint8_t meta_key[1] = { 'M' };
 static const uint8_t token_key[1] = { 'T' };
 static const uint8_t index_key[1] = { 'I' };
+static const uint8_t note_key[1] = { 'N' };
 
 #define PAIR_LEN ((size_t)2 * CATALOG_KEY_LEN)
 /* Pairs are written in transactions of so many: a bound for memory. */
@@ -256,6 +259,10 @@ static int set_open(struct catalog *c, struct span set)
 		memcpy(c->token, val.mv_data, val.mv_size);
 		c->token_len = val.mv_size;
 	}
+	key = val_of(note_key, sizeof(note_key));
+	if (rc == 0 && mdb_get(c->read, c->dbi, &key, &val) == 0 &&
+	    val.mv_size == 1)
+		c->note = *(uint8_t *)val.mv_data;
 	return rc;
 }
 
@@ -596,6 +603,15 @@ static int put_trust(struct catalog *c, MDB_txn *txn)
 	return rc ? rc : mdb_put(txn, c->dbi, &key, &val, 0);
 }
 
+static int put_note(struct catalog *c, MDB_txn *txn)
+{
+	MDB_val key = val_of(note_key, sizeof(note_key));
+	MDB_val val = val_of(&c->new_note, sizeof(c->new_note));
+
+	return c->new_note ? mdb_put(txn, c->dbi, &key, &val, 0)
+			   : del(txn, c->dbi, note_key);
+}
+
 /* lock: held */
 static int commit_locked(struct catalog *c, const uint8_t *head)
 {
@@ -617,6 +633,8 @@ static int commit_locked(struct catalog *c, const uint8_t *head)
 		rc = mdb_put(txn, c->dbi, &key, &val, 0);
 	if (rc == 0)
 		rc = put_trust(c, txn);
+	if (rc == 0)
+		rc = put_note(c, txn);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
@@ -693,6 +711,16 @@ int catalog_set_token(struct catalog *c, struct span token)
 	memcpy(c->new_token, token.p, token.len);
 	c->new_token_len = token.len;
 	return 0;
+}
+
+uint8_t catalog_note(const struct catalog *c)
+{
+	return c->note;
+}
+
+void catalog_set_note(struct catalog *c, uint8_t note)
+{
+	c->new_note = note;
 }
 
 int catalog_children(struct catalog *c, struct catalog_key parent,

@@ -80,6 +80,11 @@ MUST_CHECK int catalog_parents(struct catalog *c, struct catalog_key child,
 #define CATALOG_TOKEN_MAX 65536
 struct span catalog_token(const struct catalog *c);
 MUST_CHECK int catalog_set_token(struct catalog *c, struct span token);
+/* How the records were made, in the caller's numbers: for a message. 0: not
+ * known. Kept by catalog_commit(), and after it until the next; no trust rests
+ * on it. */
+uint8_t catalog_note(const struct catalog *c);
+void catalog_set_note(struct catalog *c, uint8_t note);
 
 /* Write all that was put, for a run that may die. */
 MUST_CHECK int catalog_flush(struct catalog *c);

@@ -25,6 +25,9 @@ enum dirty_flag { /* the kernel side's, bpf/track.h */
 		  DIRTY_META = 1,
 		  DIRTY_DATA = 2,
 		  DIRTY_WHOLE = 4,
+		  /* Of a file, without the two before: nobody saw whether its
+		   * content changed. Its times decide, as in a scan. */
+		  DIRTY_DOUBT = 8,
 };
 
 struct dirty_inode {
