@@ -2,16 +2,17 @@
 /*
  * torture.c - change a tree in every way there is, at random.
  *
- * Usage: torture DIR SEED. Each line on standard input is a number: so many
+ * Usage: torture DIR SEED [btrfs]. Each line on standard input is a number: so many
  * operations are done, then "done" is written. Mappings and descriptors stay
  * open from one line to the next, and so over the epochs of a tracker. An
  * operation that a file system refuses is none. The same seed and the same
- * numbers do the same.
+ * numbers do the same. With btrfs there is what only that does, too.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/btrfs.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdint.h>
@@ -558,10 +559,163 @@ static void op_quiet(void)
 		close(fd);
 }
 
-static const struct {
+/* --- btrfs --- */
+
+#define NOCOWS 4
+#define NOCOW_BYTES (2u << 20)
+#define CLONES 4
+
+static uint8_t *nocow_map;
+
+/* Written in place: no extent is new. */
+static void op_nocow(void)
+{
+	uint32_t n = rnd(NOCOWS), page = rnd(NOCOW_BYTES / PAGE);
+	uint8_t byte = (uint8_t)rnd(256);
+	char path[32];
+	int fd;
+
+	if (n == 0) { /* kept mapped, and never touched otherwise */
+		nocow_map[page * PAGE + rnd(PAGE)] = byte;
+		return;
+	}
+	snprintf(path, sizeof(path), "nocow/n%u", n);
+	fd = open(path, O_WRONLY | (n == 1 ? O_DIRECT : 0));
+	if (fd < 0)
+		return;
+	memset(direct, byte, PAGE);
+	(void)!pwrite(fd, direct, n == 1 ? PAGE : 1 + rnd(PAGE - 1),
+		      (off_t)page * (off_t)PAGE);
+	close(fd);
+}
+
+static void op_defragment(void)
+{
+	struct btrfs_ioctl_defrag_range_args r = {
+		.len = UINT64_MAX,
+		.flags = rnd(2) ? BTRFS_DEFRAG_RANGE_COMPRESS : 0,
+		.extent_thresh = 1 << 20,
+	};
+	int fd = open(some_file(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	(void)!ioctl(fd, BTRFS_IOC_DEFRAG_RANGE, &r);
+	close(fd);
+}
+
+static void op_dedupe(void)
+{
+	struct {
+		struct file_dedupe_range r;
+		struct file_dedupe_range_info to;
+	} a = { 0 };
+	int from = open(some_file(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	int to = open(some_file(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+
+	if (from >= 0 && to >= 0) {
+		a.r.src_length = PAGE;
+		a.r.src_offset = page_of(from);
+		a.r.dest_count = 1;
+		a.to.dest_fd = to;
+		a.to.dest_offset = rnd(2) ? a.r.src_offset : page_of(to);
+		(void)!ioctl(from, FIDEDUPERANGE, &a.r);
+	}
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+}
+
+/* Old extents come to a file that nothing else touches, whose mtime stays. */
+static void op_clone_quiet(void)
+{
+	struct file_clone_range r = { .src_length = PAGE };
+	struct timespec t[2];
+	struct stat st;
+	char path[32];
+	int from, to;
+
+	snprintf(path, sizeof(path), "clones/c%u", rnd(CLONES));
+	from = open(any_big(), O_RDONLY);
+	to = open(path, O_WRONLY);
+	if (from >= 0 && to >= 0 && fstat(to, &st) == 0) {
+		r.src_fd = from;
+		r.src_offset = page_of(from);
+		r.dest_offset = page_of(to);
+		(void)!ioctl(to, FICLONERANGE, &r);
+		t[0] = st.st_atim;
+		t[1] = st.st_mtim;
+		if (rnd(2))
+			futimens(to, t);
+	}
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+}
+
+static int make_file(const char *path, size_t len, int byte)
+{
+	uint8_t *buf = malloc(len);
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+	if (!buf || fd < 0)
+		return -1;
+	memset(buf, byte, len);
+	if (write(fd, buf, len) != (ssize_t)len)
+		return -1;
+	free(buf);
+	return fd;
+}
+
+static int begin_btrfs(void)
+{
+	int flags = FS_NOCOW_FL, dir, fd, i;
+	char path[32];
+
+	if (mkdir("nocow", 0755) < 0 || mkdir("clones", 0755) < 0)
+		return -1;
+	dir = open("nocow", O_RDONLY);
+	if (dir < 0 || ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0)
+		return -1;
+	close(dir);
+	for (i = 0; i < NOCOWS; i++) {
+		snprintf(path, sizeof(path), "nocow/n%d", i);
+		fd = make_file(path, NOCOW_BYTES, 'n');
+		if (fd < 0)
+			return -1;
+		if (i == 0)
+			nocow_map = mmap(NULL, NOCOW_BYTES,
+					 PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+					 0);
+		close(fd);
+	}
+	for (i = 0; i < CLONES; i++) {
+		snprintf(path, sizeof(path), "clones/c%d", i);
+		fd = make_file(path, QUIET_BYTES, 'c');
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	return nocow_map == MAP_FAILED ? -1 : 0;
+}
+
+/* --- the table --- */
+
+struct op {
 	void (*run)(void);
 	uint32_t weight;
-} ops[] = {
+};
+
+static const struct op btrfs_ops[] = {
+	{ op_nocow, 8 },
+	{ op_defragment, 2 },
+	{ op_dedupe, 4 },
+	{ op_clone_quiet, 8 },
+};
+
+static const struct op ops[] = {
 	{ op_create, 12 },   { op_append, 8 },	{ op_overwrite, 12 },
 	{ op_hot_page, 6 },  { op_hot_map, 6 }, { op_store, 12 },
 	{ op_direct, 8 },    { op_uring, 6 },	{ op_truncate, 6 },
@@ -575,17 +729,26 @@ static const struct {
 	{ op_acl, 3 },	     { op_flags, 3 },	{ op_quiet, 16 },
 };
 
+static void run_one(const struct op *table, size_t n)
+{
+	uint32_t sum = 0, at;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += table[i].weight;
+	at = rnd(sum);
+	for (i = 0; at >= table[i].weight; i++)
+		at -= table[i].weight;
+	table[i].run();
+}
+
 static void run(unsigned long n)
 {
-	uint32_t sum = 0, at, i;
-
-	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		sum += ops[i].weight;
 	while (n-- > 0) {
-		at = rnd(sum);
-		for (i = 0; at >= ops[i].weight; i++)
-			at -= ops[i].weight;
-		ops[i].run();
+		if (nocow_map && rnd(8) == 0)
+			run_one(btrfs_ops, sizeof(btrfs_ops) / sizeof(ops[0]));
+		else
+			run_one(ops, sizeof(ops) / sizeof(ops[0]));
 	}
 }
 
@@ -647,10 +810,10 @@ int main(int argc, char **argv)
 {
 	char line[64];
 
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
 	seed = strtoull(argv[2], NULL, 10) * 2654435761u + 88172645463325252u;
-	if (begin(argv[1]) < 0) {
+	if (begin(argv[1]) < 0 || (argc == 4 && begin_btrfs() < 0)) {
 		perror(argv[1]);
 		return 1;
 	}
