@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#define NETWORK                                                               \
+#define NETWORK                                                                \
 	"other machines change a network file system unseen: it is scanned"
 #define MEMORY "files in memory leave no marks when they change: it is scanned"
 
@@ -16,6 +16,9 @@ static const struct {
 	unsigned int magic;
 	const char *why;
 } kinds[] = {
+	{ "btrfs", 0x9123683e,
+	  "btrfs records its changes itself: backups by root ask it, and "
+	  "nothing has to be added" },
 	{ "tmpfs", 0x01021994, MEMORY },
 	{ "ramfs", 0x858458f6, MEMORY },
 	{ "overlay", 0x794c7630,

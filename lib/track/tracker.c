@@ -14,6 +14,7 @@
 #include "track/loader.h"
 
 #include "bpf/track.h"
+#include "track/kinds.h"
 
 #define BATCH 4096
 
@@ -114,6 +115,7 @@ const char *tracker_hook_set_why(const struct tracker *t)
 	return t->l.meta.why;
 }
 
+<<<<<<< HEAD
 bool tracker_sees_unmount(const struct tracker *t)
 {
 	return t->l.set && t->l.set->sees_unmount;
@@ -140,6 +142,13 @@ const char *tracker_refuses(struct tracker *t, const char *type)
 	else
 		return NULL;
 	return t->refusal;
+=======
+	if (kind_why_not(type))
+		return kind_why_not(type);
+	if (!ext4 && !xfs)
+		return "this hook set tracks ext4 and xfs";
+	return missing ? "this kernel lacks a tracepoint that is needed" : NULL;
+>>>>>>> 625e56b (wip2)
 }
 
 /* --- slots --- */
