@@ -34,10 +34,10 @@
 #define TRANSACTIONS_BESIDE 3
 
 #define WHY_OTHER "another file system or subvolume is there now"
-#define WHY_OLDER                                                             \
+#define WHY_OLDER                                                              \
 	"the file system is older than the last backup: it was set back"
-#define WHY_HISTORY                                                           \
-	"it was unmounted since the last backup, and nothing proves that it " \
+#define WHY_HISTORY                                                            \
+	"it was unmounted since the last backup, and nothing proves that it "  \
 	"was not set back"
 
 static bool without(const char *step)
@@ -186,8 +186,7 @@ static void mount_of(int fd, struct btrfs_point *out)
 		if (c == '-' || c == '\n')
 			continue;
 		digit = c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-		out->boot[n / 2] |=
-			(uint8_t)((digit & 15) << (n % 2 ? 0 : 4));
+		out->boot[n / 2] |= (uint8_t)((digit & 15) << (n % 2 ? 0 : 4));
 		n++;
 	}
 }
@@ -368,13 +367,17 @@ static void recent_add(struct recent *r, const struct btrfs_witness *w)
 
 /* Those of the last time that are still what they were stay. */
 static void recent_take(struct recent *r, const struct btrfs_point *since,
-			const struct dirty *d, struct btrfs_point *now)
+			const struct dirty *d)
 {
 	uint32_t i;
 
 	for (i = 0; i < since->n_witnesses; i++)
 		if (!dirty_find(d, since->witnesses[i].ino))
 			recent_add(r, &since->witnesses[i]);
+}
+
+static void recent_put(struct recent *r, struct btrfs_point *now)
+{
 	recent_cut(r);
 	now->since = MIN(r->floor, now->transid);
 	now->n_witnesses = (uint32_t)r->n;
@@ -418,13 +421,13 @@ static int check_history(int fd, const struct btrfs_point *since,
 		    ctime_of(&now) == w->ctime_ns)
 			proven = true;
 		else
-			dirty_add_inode(d, &(struct dirty_inode){
-						   .ino = w->ino,
-						   .generation = (uint32_t)
-							   le64toh(now.generation),
-						   .flags = DIRTY_META |
-							    DIRTY_DATA |
-							    DIRTY_WHOLE });
+			dirty_add_inode(
+				d, &(struct dirty_inode){
+					   .ino = w->ino,
+					   .generation = (uint32_t)le64toh(
+						   now.generation),
+					   .flags = DIRTY_META | DIRTY_DATA |
+						    DIRTY_WHOLE });
 	}
 	return proven ? 0 : -ESTALE;
 }
@@ -551,7 +554,38 @@ int btrfs_changes(int fd, const struct btrfs_point *since,
 		return log_fail(r, "search a tree of btrfs");
 	inode_end(&c);
 	dirty_sort(d);
-	recent_take(recent, since, d, now);
+	recent_take(recent, since, d);
+	recent_put(recent, now);
+	return 0;
+}
+
+int btrfs_point_witness(int fd, struct btrfs_point *now)
+{
+	CLEANUP_FREE struct recent *recent = calloc(1, sizeof(*recent));
+	CLEANUP_SEARCH struct search s;
+	struct btrfs_inode_item inode;
+	struct item item;
+	int r = 0;
+
+	search_init(&s, fd, 0);
+	if (!recent)
+		return -ENOMEM;
+	s.key.min_objectid = BTRFS_FIRST_FREE_OBJECTID;
+	s.key.max_objectid = BTRFS_LAST_FREE_OBJECTID;
+	while ((r = search_next(&s, &item)) == 1) {
+		if (!inode_of(&item, &inode))
+			continue;
+		if (le64toh(inode.transid) <= now->transid)
+			recent_add(recent, &(struct btrfs_witness){
+						   item.objectid,
+						   le64toh(inode.transid),
+						   ctime_of(&inode) });
+		/* what is older than those need not be looked at */
+		s.key.min_transid = recent->floor;
+	}
+	if (r < 0)
+		return log_fail(r, "search a tree of btrfs");
+	recent_put(recent, now);
 	return 0;
 }
 

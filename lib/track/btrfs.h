@@ -48,7 +48,8 @@ struct btrfs_point {
 
 /* Is the open file or directory on btrfs? */
 bool btrfs_is(int fd);
-/* Write back, and fill in all but the witnesses. */
+/* Write back, and fill in all but the witnesses, which btrfs_changes() or
+ * btrfs_point_witness() adds. */
 MUST_CHECK int btrfs_point_take(int fd, struct btrfs_point *out);
 /* Add to d what changed in the subvolume of fd since was taken; now, taken
  * before the call, gets its witnesses. d is sorted afterwards, and may be
@@ -56,6 +57,9 @@ MUST_CHECK int btrfs_point_take(int fd, struct btrfs_point *out);
 MUST_CHECK int btrfs_changes(int fd, const struct btrfs_point *since,
 			     struct btrfs_point *now, struct dirty *d,
 			     const char **why);
+
+/* Instead of btrfs_changes(), if nothing is known of before. */
+MUST_CHECK int btrfs_point_witness(int fd, struct btrfs_point *now);
 
 /* Subvolumes whose names are in the one of fd, in directories below that of
  * inode top (of any depth, but not in other subvolumes): the inode of the
