@@ -13,7 +13,6 @@
  * Two more entries go and come with META: the tracker's token, and the mark
  * that the index is complete. The index is a database of its own, of keys
  * alone: child, then parent. (No MDB_DUPSORT: verify.c knows its pages not.)
- * The note stays: it is for messages.
  *
  * A record begins with a checksum of its key and of what follows. The disk
  * may return something else than was written, and what a record says of
@@ -260,8 +259,7 @@ static int set_open(struct catalog *c, struct span set)
 		c->token_len = val.mv_size;
 	}
 	key = val_of(note_key, sizeof(note_key));
-	if (rc == 0 && mdb_get(c->read, c->dbi, &key, &val) == 0 &&
-	    val.mv_size == 1)
+	if (rc == 0 && mdb_get(c->read, c->dbi, &key, &val) == 0)
 		c->note = *(uint8_t *)val.mv_data;
 	return rc;
 }
@@ -591,25 +589,18 @@ static int sweep(struct catalog *c, MDB_txn *txn)
 /* What a tracker's next run relies on. */
 static int put_trust(struct catalog *c, MDB_txn *txn)
 {
-	MDB_val key = val_of(token_key, sizeof(token_key));
-	MDB_val val = val_of(c->new_token, c->new_token_len);
-	int rc;
+	MDB_val key = val_of(note_key, sizeof(note_key));
+	MDB_val val = val_of(&c->new_note, sizeof(c->new_note));
+	int rc = mdb_put(txn, c->dbi, &key, &val, 0);
 
-	if (!c->use_index || c->new_token_len == 0)
-		return del(txn, c->dbi, token_key);
+	key = val_of(token_key, sizeof(token_key));
+	val = val_of(c->new_token, c->new_token_len);
+	if (rc || !c->use_index || c->new_token_len == 0)
+		return rc ?: del(txn, c->dbi, token_key);
 	rc = mdb_put(txn, c->dbi, &key, &val, 0);
 	key = val_of(index_key, sizeof(index_key));
 	val = val_of(index_key, sizeof(index_key));
 	return rc ? rc : mdb_put(txn, c->dbi, &key, &val, 0);
-}
-
-static int put_note(struct catalog *c, MDB_txn *txn)
-{
-	MDB_val key = val_of(note_key, sizeof(note_key));
-	MDB_val val = val_of(&c->new_note, sizeof(c->new_note));
-
-	return c->new_note ? mdb_put(txn, c->dbi, &key, &val, 0)
-			   : del(txn, c->dbi, note_key);
 }
 
 /* lock: held */
@@ -633,8 +624,6 @@ static int commit_locked(struct catalog *c, const uint8_t *head)
 		rc = mdb_put(txn, c->dbi, &key, &val, 0);
 	if (rc == 0)
 		rc = put_trust(c, txn);
-	if (rc == 0)
-		rc = put_note(c, txn);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
