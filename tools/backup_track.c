@@ -32,7 +32,7 @@ enum asked { ASKED_NOBODY, ASKED_DAEMON, ASKED_BTRFS };
 
 struct place {
 	uint64_t dev, fsid, mount;
-	char *path; /* something that lies there */
+	char *path;	  /* something that lies there */
 	enum asked asked; /* who answered; the next time's token is there */
 	struct token_fs token;
 	struct btrfs_point *point;
@@ -377,16 +377,15 @@ static int ask_btrfs(struct track *t, int fd, struct place *p)
 		return e;
 	p->asked = ASKED_BTRFS;
 	archiver_is_synced(t->opt.archiver, p->dev);
-	if (!since) {
+	if (!since)
 		set_why(t, missing(t) ?: "this is the first backup of it");
-		return 0;
-	}
-	e = btrfs_changes(fd, since, p->point, &p->dirty, &why);
+	else
+		e = btrfs_changes(fd, since, p->point, &p->dirty, &why);
 	if (e == 0 && p->dirty.lost)
 		why = "there were more changes than can be kept";
-	p->is_trusted = e == 0 && !p->dirty.lost;
+	p->is_trusted = since && e == 0 && !p->dirty.lost;
 	set_why(t, why);
-	return e == -ESTALE ? 0 : e;
+	return !since || e == -ESTALE ? btrfs_point_witness(fd, p->point) : e;
 }
 
 /* daemon: -1 if none runs. */
@@ -622,7 +621,7 @@ void track_commit(struct track *t)
 	if (e < 0)
 		log_warn("the next backup scans: %s", log_strerror(e));
 	catalog_set_note(t->opt.catalog, is_asked(t) && e == 0 ? NOTE_TRACKED
-					 : t->no_daemon ? NOTE_NO_DAEMON
+					 : t->no_daemon	       ? NOTE_NO_DAEMON
 							: NOTE_NOT_TRACKED);
 }
 
@@ -660,8 +659,11 @@ const char *track_source(struct track *t)
 	if (by[ASKED_NOBODY] || t->has_more)
 		names[n++] = "scan";
 	snprintf(t->source, sizeof(t->source), "%s%s%s%s%s", names[0],
-		 n == 3 ? ", " : n == 2 ? " and " : "", n > 1 ? names[1] : "",
-		 n == 3 ? " and " : "", n == 3 ? names[2] : "");
+		 n == 3	  ? ", "
+		 : n == 2 ? " and "
+			  : "",
+		 n > 1 ? names[1] : "", n == 3 ? " and " : "",
+		 n == 3 ? names[2] : "");
 	return t->source;
 }
 
