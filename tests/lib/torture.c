@@ -572,6 +572,8 @@ static void op_nocow(void)
 {
 	uint32_t n = rnd(NOCOWS), page = rnd(NOCOW_BYTES / PAGE);
 	uint8_t byte = (uint8_t)rnd(256);
+	struct timespec t[2];
+	struct stat st;
 	char path[32];
 	int fd;
 
@@ -581,11 +583,17 @@ static void op_nocow(void)
 	}
 	snprintf(path, sizeof(path), "nocow/n%u", n);
 	fd = open(path, O_WRONLY | (n == 1 ? O_DIRECT : 0));
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	memset(direct, byte, PAGE);
 	(void)!pwrite(fd, direct, n == 1 ? PAGE : 1 + rnd(PAGE - 1),
 		      (off_t)page * (off_t)PAGE);
+	if (n == 2) { /* the times say that only the mode changed */
+		t[0] = st.st_atim;
+		t[1] = st.st_mtim;
+		futimens(fd, t);
+		fchmod(fd, 0600 | rnd(0100));
+	}
 	close(fd);
 }
 
