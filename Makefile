@@ -34,6 +34,7 @@ bindir ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
 unitdir ?= $(prefix)/lib/systemd/system
 mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/tidemark
 bashdir ?= $(prefix)/share/bash-completion/completions
 zshdir ?= $(prefix)/share/zsh/vendor-completions
 fishdir ?= $(prefix)/share/fish/vendor_completions.d
@@ -227,7 +228,7 @@ lint-cppcheck:
 		-D_GNU_SOURCE -D__linux__ -D__x86_64__ \
 		-Iinclude -Ilib -I. lib tools daemon
 lint-man: man
-	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1 docs/*.8
+	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1 docs/*.5 docs/*.8
 format:
 	$(Q)clang-format -i $(SOURCES)
 
@@ -243,7 +244,10 @@ install: all man
 	install -D -m 755 $(B)/tidemark $(DESTDIR)$(bindir)/tidemark
 	install -D -m 755 $(B)/tidemarkd $(DESTDIR)$(sbindir)/tidemarkd
 	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
+	install -d $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
 	install -m 644 docs/tidemarkd.8 $(DESTDIR)$(mandir)/man8/
+	install -m 644 docs/tidemarkd.conf.5 $(DESTDIR)$(mandir)/man5/
+	install -m 644 packaging/tidemarkd.conf $(DESTDIR)$(docdir)/
 	sed 's,@sbindir@,$(sbindir),' packaging/tidemarkd.service \
 		>$(DESTDIR)$(unitdir)/tidemarkd.service
 	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(bashdir) \

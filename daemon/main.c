@@ -1,201 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - tidemarkd: records changes, and tells backups of them.
+ * main.c - tidemarkd: records changes, tells backups of them, and runs those
+ * that are scheduled.
  *
  * The tracker's programs are pinned and outlive the daemon; only
  * --stop-tracking removes them. A restart, or a death, costs nothing.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
 #include "base/log.h"
-#include "control/control.h"
+#include "daemon/clock.h"
+#include "daemon/config.h"
 #include "daemon/ops_devices.h"
+#include "daemon/ops_off.h"
 #include "daemon/ops_track.h"
+#include "daemon/options.h"
+#include "daemon/planner.h"
 #include "daemon/server.h"
+#include "daemon/service.h"
 #include "daemon/state.h"
-#include "version.h"
 
-#define RUN_DIR "/run/tidemark"
 #define TICK_MS 1000
 
-struct daemon_options {
-	const char *socket, *state, *pins, *list;
-	struct tracker_options tracker;
-	bool stop_tracking;
-	char **command; /* --run */
+struct daemon {
+	struct options o;
+	struct config *config;
+	int signals, lock; /* -1 */
+	struct ops_track track;
+	struct ops_devices devices;
+	struct beside {
+		/* what belongs to devices lies beside what belongs to file
+		 * systems; what is kept of those that are not mounted, beside
+		 * the list */
+		char *pins, *state, *list, *keep;
+	} beside;
+	struct planner *planner;
+	struct server *server;
 };
 
-static const char usage[] =
-	"usage: tidemarkd [OPTION]...\n"
-	"Record which files change, and tell backups of it.\n"
-	"\n"
-	"  --socket PATH        listen here (" CONTROL_SOCKET ")\n"
-	"  --state-dir DIR      marks on their way (" RUN_DIR "/track);\n"
-	"                       a tmpfs, since marks end with the kernel\n"
-	"  --pins DIR           a bpffs (/sys/fs/bpf/tidemark)\n"
-	"  --track-list FILE    what is tracked after a restart\n"
-	"                       (/var/lib/tidemark/tracked)\n"
-	"  --max-inodes N       changed files between two backups, before all\n"
-	"                       is scanned (262144; 88 bytes each)\n"
-	"  --max-ranges N       changed MiB of large files (262144; 96 bytes "
-	"each)\n"
-	"  --hooks SET          vfs, tracepoint, or auto: the best that the\n"
-	"                       kernel takes (auto)\n"
-	"  --stop-tracking      remove the programs and end\n"
-	"  --run COMMAND ARG... run it with the daemon, then end with its "
-	"code\n"
-	"                       and remove the programs (for tests)\n"
-	"  -v, --verbose        say more\n"
-	"  --version, --help\n";
-
-enum {
-	OPT_SOCKET = 256,
-	OPT_STATE,
-	OPT_PINS,
-	OPT_LIST,
-	OPT_INODES,
-	OPT_RANGES,
-	OPT_HOOKS,
-	OPT_STOP,
-	OPT_RUN,
-	OPT_WITHOUT,
-	OPT_VERSION,
-	OPT_HELP
-};
-
-static const struct option long_options[] = {
-	{ "socket", 1, NULL, OPT_SOCKET },
-	{ "state-dir", 1, NULL, OPT_STATE },
-	{ "pins", 1, NULL, OPT_PINS },
-	{ "track-list", 1, NULL, OPT_LIST },
-	{ "max-inodes", 1, NULL, OPT_INODES },
-	{ "max-ranges", 1, NULL, OPT_RANGES },
-	{ "hooks", 1, NULL, OPT_HOOKS },
-	{ "stop-tracking", 0, NULL, OPT_STOP },
-	{ "run", 0, NULL, OPT_RUN },
-	{ "without", 1, NULL, OPT_WITHOUT },
-	{ "verbose", 0, NULL, 'v' },
-	{ "version", 0, NULL, OPT_VERSION },
-	{ "help", 0, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int number(const char *text, uint32_t *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (!*text || *end || n == 0 || n > 1u << 28) {
-		log_error("%s is no number from 1 to %u", text, 1u << 28);
-		return -EINVAL;
-	}
-	*out = (uint32_t)n;
-	return 0;
-}
-
-static int hook_set(const char *text, const char **out)
-{
-	if (strcmp(text, "auto") != 0 && strcmp(text, "vfs") != 0 &&
-	    strcmp(text, "tracepoint") != 0) {
-		log_error("--hooks %s: there are auto, vfs and tracepoint",
-			  text);
-		return -EINVAL;
-	}
-	*out = strcmp(text, "auto") ? text : NULL;
-	return 0;
-}
-
-/* 1: done. */
-static int parse(int argc, char **argv, struct daemon_options *o)
-{
-	int c, e = 0;
-
-	while (e == 0 && !o->command &&
-	       (c = getopt_long(argc, argv, "+v", long_options, NULL)) >= 0) {
-		switch (c) {
-		case OPT_SOCKET:
-			o->socket = optarg;
-			break;
-		case OPT_STATE:
-			o->state = optarg;
-			break;
-		case OPT_PINS:
-			o->pins = optarg;
-			break;
-		case OPT_LIST:
-			o->list = optarg;
-			break;
-		case OPT_INODES:
-			e = number(optarg, &o->tracker.max_inodes);
-			break;
-		case OPT_RANGES:
-			e = number(optarg, &o->tracker.max_ranges);
-			break;
-		case OPT_HOOKS:
-			e = hook_set(optarg, &o->tracker.hooks);
-			break;
-		case OPT_STOP:
-			o->stop_tracking = true;
-			break;
-		case OPT_RUN:
-			o->command = argv + optind;
-			break;
-		case OPT_WITHOUT:
-			o->tracker.without = optarg;
-			break;
-		case 'v':
-			log_set_level(LOG_LEVEL_DEBUG);
-			break;
-		case OPT_VERSION:
-			puts("tidemarkd " TIDEMARK_VERSION);
-			return 1;
-		case OPT_HELP:
-			fputs(usage, stdout);
-			return 1;
-		default:
-			fputs(usage, stderr);
-			return -EINVAL;
-		}
-	}
-	if (e == 0 && (o->command ? !o->command[0] : optind < argc)) {
-		fputs(usage, stderr);
-		return -EINVAL;
-	}
-	return e;
-}
-
-/* Tell the service manager (sd_notify(3)). */
-static void notify(const char *text)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	CLEANUP_CLOSE int fd = -1;
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	size_t len = path ? strlen(path) : 0;
-
-	if (len == 0 || len >= sizeof(sa.sun_path))
-		return;
-	memcpy(sa.sun_path, path, len);
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)!sendto(
-			fd, text, strlen(text), MSG_NOSIGNAL,
-			(struct sockaddr *)&sa,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				    len));
-}
-
-static pid_t start_command(const struct daemon_options *o)
+static pid_t start_command(const struct options *o)
 {
 	pid_t pid = fork();
 	sigset_t none;
@@ -208,30 +57,6 @@ static pid_t start_command(const struct daemon_options *o)
 	execvp(o->command[0], o->command);
 	log_error("run %s: %s", o->command[0], log_strerror(-errno));
 	_exit(127);
-}
-
-/* Until a signal, or until the command has ended: its exit code. */
-static int loop(struct epochs *epochs, struct devices *devices, int signals,
-		pid_t command)
-{
-	for (;;) {
-		struct pollfd p = { .fd = signals, .events = POLLIN };
-		struct signalfd_siginfo si;
-		int status, n = poll(&p, 1, TICK_MS);
-
-		if (n <= 0) {
-			epochs_tick(epochs);
-			devices_tick(devices);
-			continue;
-		}
-		if (read(signals, &si, sizeof(si)) != sizeof(si))
-			continue;
-		if (si.ssi_signo != SIGCHLD)
-			return 0;
-		if (command > 0 &&
-		    waitpid(command, &status, WNOHANG) == command)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	}
 }
 
 /* The directory that a file of ours will be in, if there is none; with
@@ -256,13 +81,7 @@ static int make_parent(const char *path, mode_t mode)
 	return e < 0 ? log_fail(e, "make %s", dir) : 0;
 }
 
-/* What belongs to devices lies beside what belongs to file systems; what is
- * kept of those that are not mounted, beside the list. */
-struct beside {
-	char *pins, *state, *list, *keep;
-};
-
-static int beside_init(struct beside *b, const struct daemon_options *o)
+static int beside_init(struct beside *b, const struct options *o)
 {
 	memset(b, 0, sizeof(*b));
 	if (asprintf(&b->pins, "%s-devices", o->pins) < 0)
@@ -284,7 +103,7 @@ static void beside_release(struct beside *b)
 	free(b->keep);
 }
 
-static int stop_tracking(const struct daemon_options *o)
+static int stop_tracking(const struct options *o)
 {
 	struct beside b;
 	int e = beside_init(&b, o), r;
@@ -296,7 +115,7 @@ static int stop_tracking(const struct daemon_options *o)
 	return e < 0 ? e : r;
 }
 
-static int open_devices(const struct daemon_options *o, const struct beside *b,
+static int open_devices(const struct options *o, const struct beside *b,
 			struct ops_devices *ops)
 {
 	const struct devices_options opt = {
@@ -314,89 +133,225 @@ static int open_devices(const struct daemon_options *o, const struct beside *b,
 	return e;
 }
 
-static int run(const struct daemon_options *o, int signals)
-{
-	struct tracker_options topt = o->tracker;
-	struct ops_track track = { .list = o->list,
-				   .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct ops_devices devices = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct server_table tables[] = { ops_track_table(&track),
-					 ops_devices_table(&devices) };
-	struct server_options sopt = { .path = o->socket,
-				       .tables = tables,
-				       .n_tables = ARRAY_LEN(tables) };
-	struct epochs_options eopt = { .state_dir = o->state };
-	struct server *server = NULL;
-	struct beside beside;
-	CLEANUP_CLOSE int lock = -1;
-	pid_t command = -1;
-	int e, code = 1;
+/* --- tracking --- */
 
-	topt.pins = o->pins;
-	if (make_parent(o->socket, 0755) < 0 || make_parent(o->list, 0700) < 0)
-		return 1;
-	e = state_lock(o->state, &lock);
+/* What cannot be tracked is logged, and scanned. */
+static void track_configured(struct daemon *d)
+{
+	const struct settings_list *l = &d->config->s.track;
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		ops_track_path(&d->track, l->v[i]);
+}
+
+static int open_tracking(struct daemon *d)
+{
+	const struct options *o = &d->o;
+	struct epochs_options eopt = { .state_dir = o->state,
+				       .keep_dir = d->beside.keep,
+				       .without = o->tracker.without };
+	int e = state_lock(o->state, &d->lock);
+
 	if (e == 0)
-		e = tracker_open(&topt, &track.tracker);
+		e = tracker_open(&o->tracker, &d->track.tracker);
 	if (e < 0)
-		return 1;
-	log_info("hook set %s, %s", tracker_hook_set(track.tracker),
-		 tracker_was_pinned(track.tracker) ? "taken over" : "loaded");
-	e = beside_init(&beside, o);
-	eopt.tracker = track.tracker;
-	eopt.keep_dir = beside.keep;
-	eopt.without = topt.without;
+		return e;
+	log_info("hook set %s, %s", tracker_hook_set(d->track.tracker),
+		 tracker_was_pinned(d->track.tracker) ? "taken over"
+						      : "loaded");
+	eopt.tracker = d->track.tracker;
+	e = epochs_open(&eopt, &d->track.epochs);
 	if (e == 0)
-		e = epochs_open(&eopt, &track.epochs);
+		e = open_devices(o, &d->beside, &d->devices);
+	if (e == 0) {
+		ops_track_listed(&d->track);
+		track_configured(d);
+	}
+	return e;
+}
+
+/* --- running --- */
+
+/* SIGHUP. What is wrong is logged, and then everything stays as it is. */
+static void reload(struct daemon *d)
+{
+	struct config *config = NULL;
+	int e;
+
+	service_reloading();
+	e = config_read(d->o.config ?: SETTINGS_FILE, d->o.config != NULL,
+			&config);
 	if (e == 0)
-		e = open_devices(o, &beside, &devices);
-	if (e == 0) {
-		ops_track_listed(&track);
-		e = server_start(&sopt, &server);
+		e = planner_use(d->planner, config);
+	if (e < 0) {
+		log_error("the configuration was not read again: the old one "
+			  "stays in force");
+		config_put(config);
+	} else {
+		config_put(d->config);
+		d->config = config;
+		if (d->track.epochs)
+			track_configured(d);
+		log_info("the configuration was read again; what [daemon] says "
+			 "counts from the next start on");
 	}
-	if (e == 0) {
-		notify("READY=1\n");
-		if (o->command)
-			command = start_command(o);
-		code = loop(track.epochs, devices.devices, signals, command);
-		notify("STOPPING=1\n");
+	service_notify("READY=1\n");
+}
+
+/* Until a signal, or until the command has ended: its exit code. */
+static int loop(struct daemon *d, pid_t command)
+{
+	for (;;) {
+		struct pollfd p = { .fd = d->signals, .events = POLLIN };
+		struct signalfd_siginfo si;
+		int status, n = poll(&p, 1, TICK_MS);
+
+		if (n <= 0 && d->track.epochs) {
+			epochs_tick(d->track.epochs);
+			devices_tick(d->devices.devices);
+		}
+		if (n <= 0 || read(d->signals, &si, sizeof(si)) != sizeof(si))
+			continue;
+		if (si.ssi_signo == SIGHUP) {
+			reload(d);
+			continue;
+		}
+		if (si.ssi_signo != SIGCHLD)
+			return 0;
+		if (command > 0 &&
+		    waitpid(command, &status, WNOHANG) == command)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 	}
-	server_stop(server);
-	devices_close(devices.devices);
-	epochs_close(track.epochs);
-	tracker_close(track.tracker);
-	if (o->command)
-		(void)stop_tracking(o);
-	beside_release(&beside);
+}
+
+static int start_server(struct daemon *d)
+{
+	struct server_table tables[3] = { planner_table(d->planner) };
+	struct server_options sopt = { .path = d->o.socket,
+				       .tables = tables,
+				       .n_tables = 1 };
+
+	if (d->o.no_tracking) {
+		tables[sopt.n_tables++] = ops_off_table();
+	} else {
+		tables[sopt.n_tables++] = ops_track_table(&d->track);
+		tables[sopt.n_tables++] = ops_devices_table(&d->devices);
+	}
+	return server_start(&sopt, &d->server);
+}
+
+static int start(struct daemon *d)
+{
+	const struct planner_options popt = { .dir = d->o.job_dir,
+					      .socket = d->o.socket,
+					      .places = d->o.places };
+	int e = make_parent(d->o.socket, 0755);
+
+	if (e == 0)
+		e = make_parent(d->o.list, 0700);
+	if (e == 0)
+		e = beside_init(&d->beside, &d->o);
+	if (e == 0 && !d->o.no_tracking)
+		e = open_tracking(d);
+	if (e == 0)
+		e = planner_open(&popt, d->config, &d->planner);
+	if (e == 0)
+		e = start_server(d);
+	/* a job asks the server */
+	return e < 0 ? e : planner_start(d->planner);
+}
+
+static int run(struct daemon *d)
+{
+	pid_t command = -1;
+	int code = 1;
+
+	d->track.list = d->o.list;
+	if (start(d) == 0) {
+		service_notify("READY=1\n");
+		if (d->o.command)
+			command = start_command(&d->o);
+		code = loop(d, command);
+		service_notify("STOPPING=1\n");
+	}
+	planner_stop(d->planner);
+	server_stop(d->server);
+	planner_free(d->planner);
+	devices_close(d->devices.devices);
+	epochs_close(d->track.epochs);
+	tracker_close(d->track.tracker);
+	if (d->o.command && !d->o.no_tracking)
+		(void)stop_tracking(&d->o);
+	if (d->lock >= 0)
+		close(d->lock);
+	beside_release(&d->beside);
 	return code;
+}
+
+/* Before any thread: they all inherit it. */
+static int block_signals(void)
+{
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	sigset_t set;
+	size_t i;
+	int fd;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_LEN(all); i++)
+		sigaddset(&set, all[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? log_fail(-errno, "signalfd") : fd;
+}
+
+/* 0: go on; else the exit code is there. */
+static int configure(struct daemon *d, int *code)
+{
+	struct options *o = &d->o;
+	const char *file = o->config ?: SETTINGS_FILE;
+	int e = config_read(file, o->config != NULL, &d->config);
+
+	*code = 2;
+	if (e < 0) {
+		log_error("%s: not started", file);
+		return e;
+	}
+	if (o->check_config) {
+		log_info("%s: %zu schedules, no mistakes", file,
+			 d->config->s.n_schedules);
+		*code = 0;
+		return 1;
+	}
+	clock_use(o->clock);
+	return options_complete(o, &d->config->s);
 }
 
 int main(int argc, char **argv)
 {
-	struct daemon_options o = { .socket = CONTROL_SOCKET,
-				    .state = RUN_DIR "/track",
-				    .pins = "/sys/fs/bpf/tidemark",
-				    .list = "/var/lib/tidemark/tracked" };
-	sigset_t set;
-	int e = parse(argc, argv, &o), signals;
+	struct daemon d = { .lock = -1,
+			    .track.lock = PTHREAD_MUTEX_INITIALIZER,
+			    .devices.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct config *first;
+	int e = options_parse(&d.o, argc, argv), code = 2;
 
+	service_log_init();
+	umask(077);
 	if (e != 0)
 		return e < 0 ? 2 : 0;
-	if (o.stop_tracking)
-		return stop_tracking(&o) < 0;
-	umask(077);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGCHLD);
-	/* before any thread: they all inherit it */
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (signals < 0) {
-		log_fail(-errno, "signalfd");
-		return 1;
+	if (configure(&d, &code) == 0) {
+		/* the options hold on to its strings */
+		first = config_get(d.config);
+		d.signals = block_signals();
+		if (d.signals < 0)
+			code = 1;
+		else if (d.o.stop_tracking)
+			code = stop_tracking(&d.o) < 0;
+		else
+			code = run(&d);
+		config_put(first);
 	}
-	e = run(&o, signals);
-	close(signals);
-	return e;
+	config_put(d.config);
+	options_release(&d.o);
+	return code;
 }

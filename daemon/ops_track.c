@@ -53,6 +53,17 @@ static int change_tracking(struct epochs *epochs, const char *path, bool add,
 	return e;
 }
 
+void ops_track_path(const struct ops_track *ops, const char *path)
+{
+	CLEANUP_FREE char *point = NULL;
+	const char *why = NULL;
+	int e = change_tracking(ops->epochs, path, true, &point, &why);
+
+	if (e < 0)
+		log_warn("%s is not tracked: %s", path,
+			 why ? why : log_strerror(e));
+}
+
 static int op_track(struct request *q, bool add)
 {
 	const char *path = json_to_str(json_get(q->j, "path")), *why = NULL;

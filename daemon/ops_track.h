@@ -25,5 +25,7 @@ struct ops_track {
 struct server_table ops_track_table(struct ops_track *ops);
 /* Track what the list names; what cannot be tracked is logged. */
 void ops_track_listed(const struct ops_track *ops);
+/* Track the file system that path lies on, without a note in the list. */
+void ops_track_path(const struct ops_track *ops, const char *path);
 
 #endif /* DAEMON_OPS_TRACK_H */

@@ -16,6 +16,7 @@
 #include "compress/compress.h"
 #include "tools/backup_count.h"
 #include "tools/backup_device.h"
+#include "tools/backup_job.h"
 #include "tools/backup_options.h"
 #include "tools/backup_track.h"
 #include "tools/commands.h"
@@ -39,7 +40,8 @@ struct backup {
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */
-	int64_t began;	     /* output_clock() */
+	struct backup_job job;
+	int64_t began; /* output_clock() */
 	/* the opening thread */
 	pthread_t opener;
 	bool opener_runs;
@@ -357,8 +359,7 @@ static const char *why_of(const struct backup *b)
 	return b->device ? backup_device_why(b->device) : track_why(b->track);
 }
 
-static void report(const struct backup *b, const struct snapshot *s,
-		   bool skipped)
+static void report(struct backup *b, const struct snapshot *s, bool skipped)
 {
 	char id[HEX_LEN(OBJECT_ID_LEN)], size[16], read[16], stored[16],
 		took[24];
@@ -370,6 +371,9 @@ static void report(const struct backup *b, const struct snapshot *s,
 	if (b->writer)
 		writer_get_stats(b->writer, &ws);
 	hex_encode(id, s->id, OBJECT_ID_LEN);
+	backup_job_report(&b->job, st, ws.bytes_stored,
+			  skipped || cli_flag(b->cli, "dry-run") ? NULL : id,
+			  source_of(b), why_of(b));
 	output_note("files:   %llu new, %llu changed, %llu unchanged; "
 		    "%llu directories\n",
 		    (unsigned long long)st->files_new,
@@ -575,7 +579,8 @@ int cmd_backup(struct cli *cli)
 {
 	struct backup b = { .cli = cli,
 			    .o = OPENED_INIT,
-			    .pass = PASSPHRASE_INIT };
+			    .pass = PASSPHRASE_INIT,
+			    .job = BACKUP_JOB_INIT };
 	int code, e;
 
 	b.began = output_clock();
@@ -588,6 +593,8 @@ int cmd_backup(struct cli *cli)
 		code = cli_exit_of(backup_inputs_init(&b.in, cli));
 	if (code == CLI_OK)
 		code = cli_exit_of(check_sources(&b));
+	if (code == CLI_OK)
+		code = cli_exit_of(backup_job_begin(&b.job, cli));
 	if (code == CLI_OK) {
 		add_skip(&b, store_location(b.o.store));
 		e = start_opening(&b);
@@ -598,6 +605,7 @@ int cmd_backup(struct cli *cli)
 		code = code_of(&b, e);
 	}
 	drop_run(&b);
+	backup_job_end(&b.job, code);
 	opened_close(&b.o);
 	passphrase_release(&b.pass);
 	backup_inputs_release(&b.in);

@@ -33,6 +33,8 @@ COMMAND(explain);
 COMMAND(track);
 COMMAND(status);
 COMMAND(changes);
+COMMAND(schedule);
+COMMAND(jobs);
 COMMAND(benchmark);
 COMMAND(version);
 COMMAND(completion);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "tools/ask.h"
 #include "tools/commands.h"
+#include "tools/jobs.h"
 #include "tools/output.h"
 #include "tools/track_device.h"
 #include "tools/track_name.h"
@@ -150,6 +151,8 @@ static int put_status(const struct cli *cli, bool only_list)
 			fs_text(fs);
 	}
 	if (track_device_status(cli, only_list, &devices) < 0)
+		return CLI_FATAL;
+	if (!only_list && schedule_put_status(cli) < 0)
 		return CLI_FATAL;
 	if (!json_first(list) && devices == 0)
 		output_note("nothing is tracked: tidemark track add PATH\n");

@@ -202,6 +202,9 @@ static const struct cli_opt backup_opts[] = {
 	    .detail = "Without this, a file whose size and mtime are the same "
 		      "is not read when only its metadata changed; the new "
 		      "metadata is stored."),
+	FLAG("no-wait", 0, "fail if tidemarkd runs another backup", G,
+	     .detail = "Without this, a backup of root waits for its turn. The "
+		       "exit status is 11."),
 	OPT(INT, "read-concurrency", 0, "N", "read this many files at once", G,
 	    .min = 1, .max = 128),
 	OPT(WORD, "compression", 0, "HOW",
@@ -464,6 +467,35 @@ static const struct cli_opt changes_opts[] = {
 	OPT_END
 };
 
+static const struct cli_form schedule_forms[] = {
+	WORD("list", "", 0, "list the schedules, and how each stands"),
+	WORD("next", "", 0, "list the next runs"),
+	WORD("run", "NAME", 1, "run it now, whatever its time"),
+	WORD("pause", "NAME", 1, "make no runs"),
+	WORD("resume", "NAME", 1, "make runs again"),
+	FORM_END
+};
+static const struct cli_opt schedule_opts[] = {
+	OPT(INT, "count", 0, "N", "this many; 10 if not given", .min = 1,
+	    .max = 10000, .only = "next"),
+	FLAG("wait", 0, "until it has ended; the exit status is its own",
+	    .only = "run"),
+	OPT(TIME, "until", 0, "TIME", "go on by itself then", .only = "pause"),
+	SOCKET,
+	OPT_END
+};
+static const struct cli_form jobs_forms[] = {
+	WORD("cancel", "ID", 1, "end a job that waits or runs"),
+	FORM("[ID]", 0, 1),
+	FORM_END
+};
+static const struct cli_opt jobs_opts[] = {
+	OPT(INT, "last", 0, "N", "the last N; 20 if not given", .min = 1,
+	    .max = 1000000),
+	SOCKET,
+	OPT_END
+};
+
 static const struct cli_opt version_opts[] = {
 	FLAG("fault-points", 0, "list the points where a test can break it"),
 	OPT_END
@@ -486,6 +518,7 @@ static const struct cli_form help_forms[] = {
 #define BACK .group = "Bring back"
 #define KEEP_UP .group = "Look after"
 #define TRACKING .group = "Track changes"
+#define SCHEDULES .group = "Schedules"
 #define OTHER .group = "Other"
 
 const struct cli_verb cli_verbs[] = {
@@ -642,6 +675,30 @@ const struct cli_verb cli_verbs[] = {
 	  "numbers, which find -inum resolves.",
 	  .forms = changes_forms, .opts = changes_opts, .prints = true,
 	  .run = cmd_changes, .arg_hint = CLI_HINT_DIR },
+	{ "schedule", SCHEDULES, .help = "show and run what is scheduled",
+	  .detail =
+	  "tidemarkd makes the backups that its configuration schedules; see "
+	  "tidemarkd.conf(5). What came due while the machine was off is "
+	  "caught up once.\n\n"
+	  "Needs no repository; run, pause and resume need root. What comes "
+	  "due while a schedule is paused is not caught up. A pause outlives "
+	  "a restart.",
+	  .examples = "Make no backups until the move is done\n"
+		      "\ttidemark schedule pause nightly --until '2026-03-01 "
+		      "06:00'\n",
+	  .forms = schedule_forms, .opts = schedule_opts, .run = cmd_schedule,
+	  .aka = "cron timer" },
+	{ "jobs", SCHEDULES, .help = "list backups that were run, and how they ended",
+	  .detail =
+	  "Prints a line for each run of a schedule, and for each backup by "
+	  "hand that took its turn in the queue of tidemarkd; the newest is the "
+	  "last. With ID, all that is known of one, with the last errors. "
+	  "Results are ok, partial (some sources could not be read), failed, "
+	  "cancelled, died (the backup, tidemarkd or the machine ended) and "
+	  "missed (was due, and was not run).\n\n"
+	  "cancel needs root.",
+	  .forms = jobs_forms, .opts = jobs_opts, .prints = true,
+	  .run = cmd_jobs, .aka = "history runs" },
 	{ "benchmark", OTHER, .help = "measure this machine",
 	  .detail = "Measures the building blocks: hashing, encryption, "
 		    "compression, chunking, and the repository's disk if one "

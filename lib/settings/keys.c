@@ -53,6 +53,7 @@ static const struct key daemon_keys[] = {
 	{ "job-dir", KIND_PATH, DAEMON(job_dir), 0, 0, NULL },
 	{ "max-inodes", KIND_NUMBER, DAEMON(max_inodes), 1, 1 << 28, NULL },
 	{ "max-ranges", KIND_NUMBER, DAEMON(max_ranges), 1, 1 << 28, NULL },
+	{ "hooks", KIND_WORD, DAEMON(hooks), 0, 0, " auto vfs tracepoint " },
 	{ "history", KIND_NUMBER, DAEMON(history), 10, 100000, NULL },
 	{ "tracking", KIND_FLAG, DAEMON(tracking), 0, 0, NULL },
 	{ .name = NULL },
@@ -421,9 +422,11 @@ int key_set(const struct key *k, void *what, const char *v,
 	case KIND_FLAG:
 		return flag_of(v, at) < 0 ? wrong(why, "must be yes or no") : 0;
 	case KIND_WORD:
-		return is_word(k->words, v) ? set_string(at, v)
-					    : wrong(why, "must be idle or "
-							 "best-effort");
+		if (is_word(k->words, v))
+			return set_string(at, v);
+		snprintf(why, 256, "must be one of%.*s",
+			 (int)strlen(k->words) - 1, k->words);
+		return -EINVAL;
 	case KIND_NUMBER:
 		return in_bounds(k, v, at, why);
 	case KIND_DURATION:

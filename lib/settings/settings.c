@@ -78,6 +78,7 @@ void settings_release(struct settings *s)
 	free(s->pins);
 	free(s->track_list);
 	free(s->job_dir);
+	free(s->hooks);
 	list_release(&s->track);
 	for (i = 0; i < s->n_schedules; i++)
 		schedule_release(&s->schedules[i]);

@@ -55,7 +55,7 @@ struct settings_schedule {
 
 struct settings {
 	/* [daemon] */
-	char *socket, *state_dir, *pins, *track_list, *job_dir;
+	char *socket, *state_dir, *pins, *track_list, *job_dir, *hooks;
 	uint32_t max_inodes, max_ranges; /* 0: not given */
 	uint32_t history;		 /* runs that are remembered */
 	bool tracking;
