@@ -115,7 +115,6 @@ const char *tracker_hook_set_why(const struct tracker *t)
 	return t->l.meta.why;
 }
 
-<<<<<<< HEAD
 bool tracker_sees_unmount(const struct tracker *t)
 {
 	return t->l.set && t->l.set->sees_unmount;
@@ -131,6 +130,8 @@ const char *tracker_refuses(struct tracker *t, const char *type)
 		snprintf(t->refusal, sizeof(t->refusal),
 			 "this machine cannot track changes: %s",
 			 t->l.meta.why);
+	else if (kind_why_not(type))
+		return kind_why_not(type);
 	else if (!ext4 && !xfs)
 		return "ext4 and xfs can be tracked, others are scanned";
 	else if (missing)
@@ -142,13 +143,6 @@ const char *tracker_refuses(struct tracker *t, const char *type)
 	else
 		return NULL;
 	return t->refusal;
-=======
-	if (kind_why_not(type))
-		return kind_why_not(type);
-	if (!ext4 && !xfs)
-		return "this hook set tracks ext4 and xfs";
-	return missing ? "this kernel lacks a tracepoint that is needed" : NULL;
->>>>>>> 625e56b (wip2)
 }
 
 /* --- slots --- */
