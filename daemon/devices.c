@@ -104,7 +104,7 @@ static int reset(struct devices *d, struct device *v, const char *why)
 
 static const char *refuses(const struct devices *d, const struct disk *disk)
 {
-	if (d->opt.without && !strcmp(d->opt.without, "kinds"))
+	if (blocks_is_without(d->opt.without, "kinds"))
 		return NULL;
 	if (disk->size == 0)
 		return "it has no size: there is no medium in it";

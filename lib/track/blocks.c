@@ -47,6 +47,20 @@ static dev_t dev_from_kernel(uint32_t dev)
 	return makedev(dev >> 20, dev & 0xfffff);
 }
 
+bool blocks_is_without(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (list && *list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !strncmp(list, name, n))
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
 /* --- pins --- */
 
 static char *pin_path(const char *pins, const char *kind, const char *name)
@@ -168,7 +182,7 @@ static int load(struct blocks *b, const struct blocks_options *opt)
 	if (!obj)
 		return log_fail(-errno, "open the programs for devices");
 	for (i = 0; i < ARRAY_LEN(programs); i++)
-		if (opt->without && !strcmp(opt->without, programs[i]))
+		if (blocks_is_without(opt->without, programs[i]))
 			bpf_program__set_autoload(
 				bpf_object__find_program_by_name(obj,
 								 programs[i]),
@@ -243,7 +257,7 @@ static int find_programs(struct blocks *b, const char *without)
 		CLEANUP_FREE char *path =
 			pin_path(b->pins, "link", programs[i]);
 
-		if (without && !strcmp(without, programs[i]))
+		if (blocks_is_without(without, programs[i]))
 			continue;
 		b->programs[i] = path ? program_of_link(path) : -ENOMEM;
 		if (b->programs[i] < 0)

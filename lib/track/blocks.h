@@ -32,7 +32,8 @@ struct blocks;
 struct blocks_options {
 	const char *pins;     /* a directory on a bpffs, made if need be */
 	uint32_t max_entries; /* of 1 MiB each; 0: the default */
-	/* For tests: the name of a program that is left out. NULL: none. */
+	/* For tests: names of programs that are left out, with commas between
+	 * them. NULL: none. */
 	const char *without;
 };
 
@@ -45,6 +46,9 @@ struct blocks_slot {
 	bool missed;		  /* the kernel left out runs of the programs */
 	uint64_t events, entries; /* counted since loading */
 };
+
+/* Is name in a list with commas? list may be NULL. */
+bool blocks_is_without(const char *list, const char *name);
 
 /* load false: only take over; -ENOENT (not logged) if nothing is pinned. */
 MUST_CHECK int blocks_open(const struct blocks_options *opt, bool load,
