@@ -126,6 +126,8 @@ const char *tracker_refuses(struct tracker *t, const char *type)
 	bool xfs = !strcmp(type, "xfs");
 	const char *missing = t->l.missing[ext4 ? FOR_EXT4 : FOR_XFS];
 
+	if (kind_why_not(type))
+		return kind_why_not(type);
 	if (!t->l.set)
 		snprintf(t->refusal, sizeof(t->refusal),
 			 "this machine cannot track changes: %s",
