@@ -191,10 +191,10 @@ copy_image() {
 }
 
 @test "a file system that was set back is not believed" {
+	copy_image "$T/first"
 	echo 1 >"$M/kept"
 	echo 1 >"$M/changed"
 	backs_up scan
-	copy_image "$T/first"
 	echo 2 >"$M/kept"
 	asks_btrfs
 	copy_image "$T/second"
