@@ -193,7 +193,9 @@ static const struct cli_opt backup_opts[] = {
 		      "are those of the last backup is not opened."),
 	FLAG("scan", 0, "look at every file, whatever a tracker says", G,
 	    .detail = "Without this, tidemarkd is asked what changed, if it "
-		      "runs and tracks the file systems of the sources."),
+		      "runs and tracks the file systems of the sources; and "
+		      "btrfs is asked itself. The next backup without it "
+		      "looks only at what changed since."),
 	FLAG("ignore-inode", 0, "an inode number that differs is no change", G,
 	    .detail = "For file systems that number their files anew at each "
 		      "mount."),
@@ -651,7 +653,8 @@ const struct cli_verb cli_verbs[] = {
 	  "Has tidemarkd record the changes of a file system, so that a backup "
 	  "looks only at what changed. The first backup with it scans. What "
 	  "was added is tracked after a restart, too. ext4 and xfs can be "
-	  "tracked.\n\n"
+	  "tracked. btrfs needs it not: backups by root ask it what changed. "
+	  "Everything else is scanned.\n\n"
 	  "Needs no repository; add and remove need root.",
 	  .examples = "Track the file system of /home\n"
 		      "\ttidemark track add /home\n",

@@ -217,16 +217,16 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	output_has "by tracker"
 }
 
-@test "--scan looks at everything, and asks no tracker" {
+@test "--scan looks at everything, and the next backup need not" {
 	tracked_tree
 	echo changed >"$M/dir/small"
 	backs_up scan --scan
 	[ "$(summary scan_reason)" = null ]
 	is_captured
-	# nobody told where that one began
-	backs_up scan
+	# the epoch was turned for it, too
 	echo again >"$M/dir/small"
 	backs_up tracker
+	[ "$(summary files_changed)" = 1 ]
 	is_captured
 }
 
@@ -239,10 +239,36 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	echo again >"$M/dir/small"
 	daemon_starts
 	backs_up scan
+	[ "$(summary scan_reason)" = \
+		"the last backup was made without tidemarkd" ]
 	is_captured
 	echo third >"$M/dir/small"
 	backs_up tracker
 	is_captured
+}
+
+@test "what cannot be tracked is scanned, and it is said why" {
+	local kind
+	daemon_starts
+	mkdir "$T/tmp" "$T/over" "$M/upper" "$M/work" "$M/lower"
+	mount_tmpfs "$T/tmp" 16M
+	mount -t overlay overlay "$T/over" -o \
+		"lowerdir=$M/lower,upperdir=$M/upper,workdir=$M/work"
+	expect 1 track add "$T/tmp"
+	output_has "files in memory leave no marks when they change"
+	expect 1 track add "$T/over"
+	output_has "changes in its upper directory"
+	expect 0 tm backup "$T/tmp"
+	output_has "scanned: files in memory"
+	expect 0 tm backup "$T/over"
+	output_has "scanned: what changes in an overlay"
+	expect 0 tm backup "$M"
+	output_has "scanned: its file system is not tracked (tidemark track"
+	umount "$T/over"
+	track add "$M"
+	backs_up scan
+	[ "$(summary scan_reason)" = \
+		"it was not tracked when the last backup was made" ]
 }
 
 @test "a daemon that was killed goes on where it was" {
