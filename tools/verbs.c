@@ -655,6 +655,8 @@ const struct cli_verb cli_verbs[] = {
 	  "was added is tracked after a restart, too. ext4 and xfs can be "
 	  "tracked. btrfs needs it not: backups by root ask it what changed. "
 	  "Everything else is scanned.\n\n"
+	  "Of a block device, a disk or a partition, the written blocks are "
+	  "recorded, for backup --device.\n\n"
 	  "Needs no repository; add and remove need root.",
 	  .examples = "Track the file system of /home\n"
 		      "\ttidemark track add /home\n",
