@@ -48,7 +48,7 @@ ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
 $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\
   $(error $(p).pc not found: run scripts/install-deps, or see README.md)))
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lm
 endif
 
 # --- flags ----------------------------------------------------------------

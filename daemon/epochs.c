@@ -26,8 +26,6 @@
 #include "base/log.h"
 #include "daemon/epochs_private.h"
 
-#define WHY_FULL "there were more changes than the tracker holds"
-
 /* --- life of one --- */
 
 void fs_free(struct fs *fs)
@@ -87,8 +85,7 @@ int fs_new_id(const struct epochs *e, struct fs *fs)
 	return fs_save(e, fs);
 }
 
-/* Begin anew: nothing that was recorded before counts. */
-static int fs_reset(struct epochs *e, struct fs *fs, const char *why)
+int fs_reset(struct epochs *e, struct fs *fs, const char *why)
 {
 	int r;
 
@@ -278,7 +275,7 @@ static void note_consumer(struct fs *fs, const char *name, uint64_t epoch)
 	c->epoch = epoch;
 }
 
-static int collect(struct fs *fs, uint64_t after, struct dirty *d)
+int fs_collect(struct fs *fs, uint64_t after, struct dirty *d)
 {
 	size_t i;
 	int r = 0;
@@ -292,8 +289,8 @@ static int collect(struct fs *fs, uint64_t after, struct dirty *d)
 
 /* --- begin --- */
 
-static const char *mistrust(const struct epochs *e, const struct fs *fs,
-			    const struct epochs_token *since)
+const char *fs_mistrust(const struct epochs *e, const struct fs *fs,
+			const struct epochs_token *since)
 {
 	if (!since)
 		return "this is the first backup with the tracker";
@@ -359,7 +356,7 @@ static int begin(struct epochs *e, struct fs *fs,
 	if (r < 0)
 		return r;
 	out->token.epoch = fs->epoch++;
-	out->why = mistrust(e, fs, since);
+	out->why = fs_mistrust(e, fs, since);
 	out->trusted = !out->why;
 	if (out->trusted)
 		note_consumer(fs, consumer, since->epoch);
@@ -368,7 +365,7 @@ static int begin(struct epochs *e, struct fs *fs,
 		note_consumer(fs, consumer, out->token.epoch);
 	r = tidy(fs);
 	if (r == 0 && out->trusted)
-		r = collect(fs, since->epoch, &out->dirty);
+		r = fs_collect(fs, since->epoch, &out->dirty);
 	if (r < 0 || out->dirty.lost) {
 		out->trusted = false;
 		out->why = "the marks that were kept cannot be read";
@@ -410,7 +407,7 @@ int epochs_peek(struct epochs *e, dev_t dev, bool kept, struct dirty *out)
 	pthread_mutex_lock(&e->lock);
 	fs = fs_find(e, dev);
 	if (fs)
-		r = collect(fs, kept ? least_needed(fs) : fs->epoch - 1, out);
+		r = fs_collect(fs, kept ? least_needed(fs) : fs->epoch - 1, out);
 	if (fs && r == 0)
 		r = tracker_peek(e->tracker, fs->slot, out);
 	pthread_mutex_unlock(&e->lock);

@@ -85,6 +85,13 @@ MUST_CHECK int epochs_remove(struct epochs *e, const char *path, char **point);
 MUST_CHECK int epochs_begin(struct epochs *e, dev_t dev,
 			    const struct epochs_token *since,
 			    const char *consumer, struct epochs_answer *out);
+/* The same as an audit asks: all marks since the token, up to now, without
+ * turning anything; out->token is not set. -ENODEV (not logged). */
+MUST_CHECK int epochs_since(struct epochs *e, dev_t dev,
+			    const struct epochs_token *since,
+			    struct epochs_answer *out);
+/* Begin anew: marks were found to be missing. -ENODEV (not logged). */
+MUST_CHECK int epochs_distrust(struct epochs *e, dev_t dev);
 /* The marks of the open epoch, or with kept all that are kept, without turning
  * anything. -ENODEV (not logged): dev is not tracked. */
 MUST_CHECK int epochs_peek(struct epochs *e, dev_t dev, bool kept,

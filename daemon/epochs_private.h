@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * epochs_private.h - what epochs.c and presence.c share.
+ * epochs_private.h - what the files of epochs.h share.
  */
 #ifndef DAEMON_EPOCHS_PRIVATE_H
 #define DAEMON_EPOCHS_PRIVATE_H
@@ -15,6 +15,7 @@
 #define CONSUMERS_MAX 64
 
 #define WHY_UNMOUNTED "it was unmounted, or another file system is there now"
+#define WHY_FULL "there were more changes than the tracker holds"
 
 /* One that is tracked, or would be if it were mounted. */
 struct fs {
@@ -60,6 +61,13 @@ void fs_free(struct fs *fs);
 MUST_CHECK int fs_save(const struct epochs *e, const struct fs *fs);
 /* Nothing that was recorded before counts. */
 MUST_CHECK int fs_new_id(const struct epochs *e, struct fs *fs);
+/* The same for one that is recorded, which goes on; with the reason. */
+int fs_reset(struct epochs *e, struct fs *fs, const char *why);
+/* Why not all that changed since the token is known, or NULL. */
+const char *fs_mistrust(const struct epochs *e, const struct fs *fs,
+			const struct epochs_token *since);
+/* Add the marks that are kept of epochs after this one. */
+MUST_CHECK int fs_collect(struct fs *fs, uint64_t after, struct dirty *d);
 /* What a loaded state tells. */
 void fs_take_info(struct fs *fs, const struct state_info *info);
 /* The idle set goes into a file of the epoch. *lost: it is not all. ended:

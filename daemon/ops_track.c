@@ -163,27 +163,40 @@ static int read_hex(const struct json *j, const char *key, uint8_t *out,
 	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EINVAL;
 }
 
+static bool read_token(const struct request *q, struct epochs_token *t)
+{
+	return read_hex(q->j, "instance", t->instance, sizeof(t->instance)) ==
+		       0 &&
+	       read_hex(q->j, "fs", t->fs, sizeof(t->fs)) == 0 &&
+	       json_to_u64(json_get(q->j, "epoch"), &t->epoch) == 0;
+}
+
+static bool read_dev(const struct request *q, dev_t *dev)
+{
+	uint64_t ma, mi;
+
+	if (json_to_u64(json_get(q->j, "major"), &ma) < 0 ||
+	    json_to_u64(json_get(q->j, "minor"), &mi) < 0)
+		return false;
+	*dev = makedev((unsigned int)ma, (unsigned int)mi);
+	return true;
+}
+
 static int op_begin(struct request *q)
 {
 	const char *consumer = json_to_str(json_get(q->j, "consumer"));
 	struct epochs_answer a;
 	struct epochs_token since;
-	uint64_t ma, mi;
+	dev_t dev;
 	bool has;
 	int e;
 
-	if (json_to_u64(json_get(q->j, "major"), &ma) < 0 ||
-	    json_to_u64(json_get(q->j, "minor"), &mi) < 0 || !consumer ||
-	    strlen(consumer) > 64)
+	if (!read_dev(q, &dev) || !consumer || strlen(consumer) > 64)
 		return request_refuse(q,
 				      "begin needs major, minor and consumer");
-	has = read_hex(q->j, "instance", since.instance,
-		       sizeof(since.instance)) == 0 &&
-	      read_hex(q->j, "fs", since.fs, sizeof(since.fs)) == 0 &&
-	      json_to_u64(json_get(q->j, "epoch"), &since.epoch) == 0;
-	e = epochs_begin(ops_of(q)->epochs,
-			 makedev((unsigned int)ma, (unsigned int)mi),
-			 has ? &since : NULL, consumer, &a);
+	has = read_token(q, &since);
+	e = epochs_begin(ops_of(q)->epochs, dev, has ? &since : NULL, consumer,
+			 &a);
 	json_bool(q->out, "tracked", e == 0);
 	if (e == -ENODEV)
 		return 0;
@@ -223,12 +236,55 @@ static int op_changes(struct request *q)
 		       : request_refuse_errno(q, "read marks", e);
 }
 
+static int op_since(struct request *q)
+{
+	struct epochs_answer a;
+	struct epochs_token since;
+	dev_t dev;
+	int e;
+
+	if (!read_dev(q, &dev))
+		return request_refuse(q, "since needs major and minor");
+	e = epochs_since(ops_of(q)->epochs, dev,
+			 read_token(q, &since) ? &since : NULL, &a);
+	json_bool(q->out, "tracked", e == 0);
+	if (e == -ENODEV)
+		return 0;
+	if (e < 0)
+		return request_refuse_errno(q, "read marks", e);
+	json_bool(q->out, "trusted", a.trusted);
+	json_str(q->out, "why", a.why);
+	if (a.trusted)
+		e = pass_dirty(q, &a.dirty);
+	dirty_release(&a.dirty);
+	return e < 0 ? request_refuse_errno(q, "hand over the marks", e) : 0;
+}
+
+static int op_distrust(struct request *q)
+{
+	dev_t dev;
+	int e;
+
+	if (!q->is_root)
+		return request_refuse(q, "only root may end the trust in what "
+					 "is recorded");
+	if (!read_dev(q, &dev))
+		return request_refuse(q, "distrust needs major and minor");
+	e = epochs_distrust(ops_of(q)->epochs, dev);
+	json_bool(q->out, "tracked", e == 0);
+	return e == 0 || e == -ENODEV
+		       ? 0
+		       : request_refuse_errno(q, "begin anew", e);
+}
+
 static const struct server_op operations[] = {
 	{ "status", op_status },
 	{ "track-add", op_track_add },
 	{ "track-remove", op_track_remove },
 	{ "begin", op_begin },
 	{ "changes", op_changes },
+	{ "since", op_since },
+	{ "distrust", op_distrust },
 	{ NULL, NULL },
 };
 

@@ -36,7 +36,7 @@ struct backup {
 	struct catalog *catalog;
 	struct track *track;
 	struct backup_device *device; /* NULL: files */
-	uint8_t set[SHA256_LEN];      /* of the sources: set_id() */
+	uint8_t set[SHA256_LEN]; /* backup_set_id() */
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */
@@ -186,22 +186,6 @@ static int check_sources(const struct backup *b)
 	return -EINVAL;
 }
 
-/* What tells this set of sources from others: host and absolute paths. */
-static void set_id(const struct backup *b, uint8_t id[SHA256_LEN])
-{
-	CLEANUP_BUF struct buf text = BUF_INIT(SIZE_MAX);
-	uint32_t n, i;
-	char **paths = archiver_paths(b->archiver, &n);
-	int e = buf_append(&text, b->in.host, strlen(b->in.host) + 1);
-
-	for (i = 0; e == 0 && i < n; i++)
-		e = buf_append(&text, paths[i], strlen(paths[i]) + 1);
-	/* its content is another set than the node that names it */
-	if (e == 0 && b->in.devices)
-		e = buf_append(&text, "/device", sizeof("/device"));
-	sha256_once(SPAN_OF(&text), id);
-}
-
 /* The newest head's hash, without keys: is it the one the catalog knows? */
 static bool newest_head_is(struct backup *b)
 {
@@ -219,6 +203,8 @@ static bool newest_head_is(struct backup *b)
 static int open_catalog(struct backup *b)
 {
 	CLEANUP_FREE char *dir = NULL;
+	char **paths;
+	uint32_t n;
 	int e;
 
 	if (b->in.stream_fd >= 0 || !b->o.cache_dir)
@@ -231,7 +217,8 @@ static int open_catalog(struct backup *b)
 		return e == -ENOMEM ? e : 0;
 	}
 	add_skip(b, dir);
-	set_id(b, b->set);
+	paths = archiver_paths(b->archiver, &n);
+	backup_set_id(&b->in, paths, n, b->set);
 	e = catalog_open(dir, SPAN(b->set, sizeof(b->set)), &b->catalog);
 	if (e == -EBUSY)
 		return e;

@@ -25,6 +25,21 @@ int backup_state_dir(const char *dir)
 	return io_mkdir_p(dir);
 }
 
+void backup_set_id(const struct backup_inputs *in, char *const *paths,
+		   uint32_t n, uint8_t id[SHA256_LEN])
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(SIZE_MAX);
+	uint32_t i;
+	int e = buf_append(&text, in->host, strlen(in->host) + 1);
+
+	for (i = 0; e == 0 && i < n; i++)
+		e = buf_append(&text, paths[i], strlen(paths[i]) + 1);
+	/* its content is another set than the node that names it */
+	if (e == 0 && in->devices)
+		e = buf_append(&text, "/device", sizeof("/device"));
+	sha256_once(SPAN_OF(&text), id);
+}
+
 static int level_of(const struct cli *cli)
 {
 	const char *how = cli_str(cli, "compression");
@@ -113,7 +128,7 @@ static int init_sources(struct backup_inputs *in, const struct cli *cli)
 		for (k = 0; e == 0 && k < files.n; k++)
 			e = from[i].add(&in->list, files.v[k]);
 	}
-	if (e == 0 && in->list.count == 0) {
+	if (e == 0 && in->list.count == 0 && !in->may_name_none) {
 		log_error("the lists of files name nothing to back up");
 		e = -EINVAL;
 	}

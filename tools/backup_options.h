@@ -10,9 +10,11 @@
 
 #include "archive/archiver.h"
 #include "archive/fileslist.h"
+#include "crypto/crypto.h"
 #include "tools/cli.h"
 
 struct backup_inputs {
+	bool may_name_none; /* set before backup_inputs_init(): an audit */
 	struct fileslist list;
 	struct filter *filter;
 	char *host;
@@ -33,6 +35,10 @@ MUST_CHECK int backup_inputs_init(struct backup_inputs *in,
 void backup_inputs_release(struct backup_inputs *in);
 /* Wait for the command; -EIO (logged) if it failed. */
 MUST_CHECK int backup_command_end(struct backup_inputs *in);
+/* What tells this set of sources, in the catalog, from others: host and
+ * absolute paths. */
+void backup_set_id(const struct backup_inputs *in, char *const *paths,
+		   uint32_t n, uint8_t id[SHA256_LEN]);
 /* Make the state directory of a repository. */
 MUST_CHECK int backup_state_dir(const char *dir);
 

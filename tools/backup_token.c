@@ -148,6 +148,8 @@ const char *token_missing(enum token_note note, bool was)
 		return "the last backup was made without tidemarkd";
 	case NOTE_NOT_TRACKED:
 		return "it was not tracked when the last backup was made";
+	case NOTE_AUDIT:
+		return "an audit found a change that was not recorded";
 	default:
 		return NULL;
 	}

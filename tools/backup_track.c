@@ -46,7 +46,8 @@ struct track {
 	size_t n_places;
 	bool has_more; /* file systems than places */
 	bool no_daemon;
-	bool twice; /* one file system, by two mounts */
+	bool twice;    /* one file system, by two mounts */
+	bool is_stale; /* options, patterns or mounts differ */
 	struct catalog_key *below;
 	size_t n_below, cap_below;
 	uint8_t options[SHA256_LEN];
@@ -336,22 +337,21 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 	return e;
 }
 
-static int ask_daemon(struct track *t, int fd, struct place *p)
+/* consumer and since may be NULL. */
+static int call(int fd, const char *op, const struct place *p,
+		const uint8_t *consumer, const struct token_fs *since,
+		struct json **reply, int *passed)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(CONTROL_PACKET_MAX);
-	CLEANUP_JSON struct json *reply = NULL;
-	CLEANUP_CLOSE int passed = -1;
-	const struct token_fs *since = token_find(t->last, p->fsid);
 	struct json_out j = JSON_OUT(&b);
-	char consumer[HEX_LEN(SHA256_LEN)];
 	int e;
 
-	hex_encode(consumer, t->opt.consumer, SHA256_LEN);
 	json_object(&j, NULL);
-	json_str(&j, "op", "begin");
+	json_str(&j, "op", op);
 	json_u64(&j, "major", p->dev >> 32);
 	json_u64(&j, "minor", p->dev & 0xffffffff);
-	json_str(&j, "consumer", consumer);
+	if (consumer)
+		json_hex(&j, "consumer", consumer, SHA256_LEN);
 	if (since) {
 		json_hex(&j, "instance", since->instance, 16);
 		json_hex(&j, "fs", since->fs, 16);
@@ -359,8 +359,16 @@ static int ask_daemon(struct track *t, int fd, struct place *p)
 	}
 	json_close(&j);
 	e = json_end(&j);
-	if (e == 0)
-		e = control_call(fd, SPAN_OF(&b), &reply, &passed);
+	return e < 0 ? e : control_call(fd, SPAN_OF(&b), reply, passed);
+}
+
+static int ask_daemon(struct track *t, int fd, struct place *p)
+{
+	CLEANUP_JSON struct json *reply = NULL;
+	CLEANUP_CLOSE int passed = -1;
+	const struct token_fs *since = token_find(t->last, p->fsid);
+	int e = call(fd, "begin", p, t->opt.consumer, since, &reply, &passed);
+
 	return e < 0 ? e : take_answer(t, p, reply, passed, since != NULL);
 }
 
@@ -461,7 +469,8 @@ static int load_token(struct track *t)
 	if (!t->last)
 		return -ENOMEM;
 	e = token_decode(bytes, t->options, t->last);
-	if (e == -ESTALE)
+	t->is_stale = e == -ESTALE;
+	if (t->is_stale)
 		set_why(t, "patterns, options or mounts are not those of the "
 			   "last backup");
 	if (e < 0)
@@ -496,9 +505,16 @@ static void give_up(struct track *t, int err)
 	tracked_free(TAKE_PTR(t->tracked));
 }
 
-int track_begin(const struct track_options *opt, struct track **out)
+/* -ENOENT also if somebody has said that there is none. */
+static int connect_daemon(int *fd)
 {
 	const char *path = getenv("TIDEMARK_SOCKET") ?: CONTROL_SOCKET;
+
+	return path[0] ? control_connect(path, fd) : -ENOENT;
+}
+
+int track_begin(const struct track_options *opt, struct track **out)
+{
 	CLEANUP_CLOSE int fd = -1;
 	struct track *t = calloc(1, sizeof(*t));
 	int e;
@@ -506,7 +522,7 @@ int track_begin(const struct track_options *opt, struct track **out)
 	if (!t)
 		return -ENOMEM;
 	t->opt = *opt;
-	t->no_daemon = !path[0] || control_connect(path, &fd) < 0;
+	t->no_daemon = connect_daemon(&fd) < 0;
 	e = describe(t);
 	if (e < 0)
 		set_why(t, "what is mounted below the sources cannot be told");
@@ -670,4 +686,111 @@ const char *track_source(struct track *t)
 const char *track_why(const struct track *t)
 {
 	return t ? t->why : NULL;
+}
+
+/* --- an audit's questions --- */
+
+static int peek(struct track *t, int fd, struct place *p)
+{
+	const struct token_fs *since = token_find(t->last, p->fsid);
+	CLEANUP_JSON struct json *reply = NULL;
+	CLEANUP_CLOSE int passed = -1;
+	bool trusted;
+	int e = since ? call(fd, "since", p, NULL, since, &reply, &passed) : 0;
+
+	if (e < 0 || !since ||
+	    json_to_bool(json_get(reply, "trusted"), &trusted) < 0 || !trusted)
+		return e;
+	e = dirty_read(passed, &p->dirty);
+	p->is_trusted = e == 0 && !p->dirty.lost;
+	return e;
+}
+
+int track_peek(const struct track_options *opt, struct track **out)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct track *t = calloc(1, sizeof(*t));
+	size_t i;
+	int e;
+
+	if (!t)
+		return -ENOMEM;
+	t->opt = *opt;
+	t->no_daemon = connect_daemon(&fd) < 0;
+	e = describe(t);
+	if (e == 0)
+		e = load_token(t);
+	for (i = 0; e == 0 && !t->no_daemon && i < t->n_places; i++)
+		e = peek(t, fd, &t->places[i]);
+	if (e < 0) {
+		track_end(t);
+		return e == -ENOMEM ? e : log_fail(e, "ask the tracker");
+	}
+	*out = t;
+	return 0;
+}
+
+bool track_is_stale(const struct track *t)
+{
+	return t->is_stale;
+}
+
+const struct dirty *track_marks(const struct track *t, uint64_t fsid)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_places; i++)
+		if (t->places[i].fsid == fsid && t->places[i].is_trusted)
+			return &t->places[i].dirty;
+	return NULL;
+}
+
+bool track_is_again(const struct track *t, struct catalog_key key)
+{
+	uint32_t i;
+
+	for (i = 0; t->last && i < t->last->n_again; i++)
+		if (t->last->again[i].fsid == key.fsid &&
+		    t->last->again[i].ino == key.ino)
+			return true;
+	return false;
+}
+
+int track_sync(const struct track *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_places; i++) {
+		CLEANUP_CLOSE int fd = -1;
+
+		if (!t->places[i].is_trusted)
+			continue;
+		fd = open(t->places[i].path,
+			  O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW |
+				  O_NOCTTY);
+		if (fd < 0 || syncfs(fd) < 0)
+			return log_fail(-errno, "sync the file system of %s",
+					t->places[i].path);
+	}
+	return 0;
+}
+
+int track_distrust(const struct track *t, uint64_t fsid)
+{
+	CLEANUP_JSON struct json *reply = NULL;
+	CLEANUP_CLOSE int fd = -1;
+	int e = connect_daemon(&fd), passed = -1;
+	bool tracked;
+	size_t i = 0;
+
+	while (i < t->n_places && t->places[i].fsid != fsid)
+		i++;
+	if (e == 0)
+		e = i < t->n_places ? call(fd, "distrust", &t->places[i], NULL,
+					   NULL, &reply, &passed)
+				    : -ENODEV;
+	if (e == 0 && (json_to_bool(json_get(reply, "tracked"), &tracked) < 0 ||
+		       !tracked))
+		e = -ENODEV;
+	return e < 0 ? log_fail(e, "tell tidemarkd") : 0;
 }

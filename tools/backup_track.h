@@ -41,4 +41,20 @@ const char *track_source(struct track *t);
 /* Why there was a scan, or NULL. */
 const char *track_why(const struct track *t);
 
+/* --- for an audit --- */
+
+/* What changed since the catalog's last recovery point, up to now; nothing is
+ * turned. opt->consumer is not used. */
+MUST_CHECK int track_peek(const struct track_options *opt, struct track **out);
+/* Patterns, options or mounts are not those of the last backup. */
+bool track_is_stale(const struct track *t);
+/* Marks of a file system whose tracking is trusted; NULL: it is not. */
+const struct dirty *track_marks(const struct track *t, uint64_t fsid);
+/* Will the next backup list this directory whatever the marks say? */
+bool track_is_again(const struct track *t, struct catalog_key key);
+/* Sync the file systems whose tracking is trusted. */
+MUST_CHECK int track_sync(const struct track *t);
+/* Have the daemon begin anew with this file system. Root only. */
+MUST_CHECK int track_distrust(const struct track *t, uint64_t fsid);
+
 #endif /* TOOLS_BACKUP_TRACK_H */

@@ -30,6 +30,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FATAL = 1,
 	CLI_PARTIAL = 3, /* finished, but some sources could not be read */
+	CLI_MISSED = 4,	 /* an audit found changes that were not recorded */
 	CLI_NO_REPOSITORY = 10,
 	CLI_LOCKED = 11,
 	CLI_WRONG_PASSPHRASE = 12,

@@ -245,6 +245,8 @@ static const char main_tail[] =
 	"Failed.\n"
 	".It 3\n"
 	"Finished, but some sources could not be read.\n"
+	".It 4\n"
+	"An audit found changes that nothing had told of.\n"
 	".It 10\n"
 	"There is no repository.\n"
 	".It 11\n"

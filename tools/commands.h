@@ -17,6 +17,7 @@ struct cli;
 
 COMMAND(init);
 COMMAND(backup);
+COMMAND(audit);
 COMMAND(snapshots);
 COMMAND(ls);
 COMMAND(find);

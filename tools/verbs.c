@@ -119,39 +119,45 @@ static const struct cli_form backup_forms[] = {
 #define STDIN_WITH PATTERNS_OF("exclude") " exclude-caches "                   \
 		   "exclude-if-present exclude-larger-than one-file-system "
 
+/* Of backup, and of audit, which must be given the same. */
+#define LEFT_OUT .group = "What to leave out"
+#define NAMED .group = "What to back up"
+#define LEAVE_OUT							       \
+	PATTERNS("exclude", 'e', "leave out what matches",		       \
+		 "* and ? stand for any characters of one name, ** for any "   \
+		 "number of directories. A pattern that starts with / is "     \
+		 "matched from the root, others at any depth.", LEFT_OUT),     \
+	PATTERN_FILES("exclude", "leave out by patterns in a file",	       \
+		      "exclude-from",					       \
+		      "One pattern in each line. Empty lines and lines that "  \
+		      "start with # are comments. A line that starts with ! "  \
+		      "takes back in what an earlier pattern left out.", LEFT_OUT),\
+	FLAG("exclude-caches", 0, "leave out directories with a CACHEDIR.TAG", \
+	    LEFT_OUT, .detail = "As https://bford.info/cachedir/ defines it. The tag "\
+			 "itself is kept."),				       \
+	OPT(LIST, "exclude-if-present", 0, "NAME[:HEADER]",		       \
+	    "leave out directories that hold this file", LEFT_OUT,	       \
+	    .detail = "With a header, the file must start with it. The "       \
+		      "directory itself and the file are kept."),	       \
+	OPT(SIZE, "exclude-larger-than", 0, "SIZE",			       \
+	    "leave out files over this size", LEFT_OUT),		       \
+	FLAG("one-file-system", 'x', "do not enter other file systems", LEFT_OUT)
+#define PATHS_FROM							       \
+	OPT(LIST, "files-from", 0, "FILE", "paths by patterns in a file", NAMED,\
+	    .hint = CLI_HINT_FILE,					       \
+	    .detail = "One shell pattern in each line; empty lines and lines " \
+		      "that start with # are comments. The file - is standard "\
+		      "input."),					       \
+	OPT(LIST, "files-from-verbatim", 0, "FILE",			       \
+	    "paths from a file, one in each line", NAMED, .hint = CLI_HINT_FILE),\
+	OPT(LIST, "files-from-raw", 0, "FILE",				       \
+	    "paths from a file, each ended by a zero byte", NAMED,	       \
+	    .hint = CLI_HINT_FILE, .detail = "As find -print0 writes them.")
+
 static const struct cli_opt backup_opts[] = {
-#define G .group = "What to leave out"
-	PATTERNS("exclude", 'e', "leave out what matches",
-		 "* and ? stand for any characters of one name, ** for any "
-		 "number of directories. A pattern that starts with / is "
-		 "matched from the root, others at any depth.", G),
-	PATTERN_FILES("exclude", "leave out by patterns in a file",
-		      "exclude-from",
-		      "One pattern in each line. Empty lines and lines that "
-		      "start with # are comments. A line that starts with ! "
-		      "takes back in what an earlier pattern left out.", G),
-	FLAG("exclude-caches", 0, "leave out directories with a CACHEDIR.TAG",
-	    G, .detail = "As https://bford.info/cachedir/ defines it. The tag "
-			 "itself is kept."),
-	OPT(LIST, "exclude-if-present", 0, "NAME[:HEADER]",
-	    "leave out directories that hold this file", G,
-	    .detail = "With a header, the file must start with it. The "
-		      "directory itself and the file are kept."),
-	OPT(SIZE, "exclude-larger-than", 0, "SIZE",
-	    "leave out files over this size", G),
-	FLAG("one-file-system", 'x', "do not enter other file systems", G),
-#undef G
+	LEAVE_OUT,
 #define G .group = "What to back up"
-	OPT(LIST, "files-from", 0, "FILE", "paths by patterns in a file", G,
-	    .hint = CLI_HINT_FILE,
-	    .detail = "One shell pattern in each line; empty lines and lines "
-		      "that start with # are comments. The file - is standard "
-		      "input."),
-	OPT(LIST, "files-from-verbatim", 0, "FILE",
-	    "paths from a file, one in each line", G, .hint = CLI_HINT_FILE),
-	OPT(LIST, "files-from-raw", 0, "FILE",
-	    "paths from a file, each ended by a zero byte", G,
-	    .hint = CLI_HINT_FILE, .detail = "As find -print0 writes them."),
+	PATHS_FROM,
 	OPT(LIST, "device", 0, "DEVICE", "the content of a block device", G,
 	    .without_args = true, .hint = CLI_HINT_FILE,
 	    .excludes = STDIN_WITH "stdin stdin-from-command " INPUTS,
@@ -215,6 +221,35 @@ static const struct cli_opt backup_opts[] = {
 	    .detail = "auto compresses well and leaves alone what does not "
 		      "shrink."),
 #undef G
+	OPT_END
+};
+
+/* --- audit --- */
+
+static const struct cli_form audit_forms[] = {
+	FORM("[PATH]...", 0, -1), FORM_END
+};
+
+static const struct cli_opt audit_opts[] = {
+#define G .group = "How much"
+	OPT(PERCENT, "rate", 0, "N%", "this part of what is unchanged", G,
+	    .min = 0, .max = 100, .excludes = "files read-bytes all"),
+	OPT(INT, "files", 0, "N", "so many files and directories", G, .min = 1,
+	    .max = UINT32_MAX, .excludes = "rate read-bytes all"),
+	OPT(SIZE, "read-bytes", 0, "SIZE", "until so much was read", G,
+	    .excludes = "rate files all"),
+	FLAG("all", 0, "all of it", G, .excludes = "rate files read-bytes"),
+	OPT(DURATION, "period", 0, "DURATION",
+	    "what is due, so that all is looked at in this time; 30d if not "
+	    "given", G,
+	    .detail = "Years, months, days and hours, like 1m or 10d. A run "
+		      "that is late looks at more. The first one takes what "
+		      "is due in a day."),
+#undef G
+	LEAVE_OUT,
+	PATHS_FROM,
+	OPT(STRING, "host", 'H', "HOST", "the host's name in the snapshots",
+	    .aka = "hostname"),
 	OPT_END
 };
 
@@ -626,6 +661,24 @@ const struct cli_verb cli_verbs[] = {
 		      "\ttidemark check --read-data=10%\n",
 	  .forms = no_args, .opts = check_opts, .run = cmd_check,
 	  .aka = "verify fsck" },
+	{ "audit", KEEP_UP, .help = "look for changes that nothing told of",
+	  .detail =
+	  "Reads a part of the files that the next backup would leave unread, "
+	  "because a tracker, or their times, say that they did not change, "
+	  "and compares them with what is stored. Each run takes another "
+	  "part, chosen at random, until all was looked at. Says how many "
+	  "changes were missed, and how many at most there can be.\n\n"
+	  "PATH and the options for what to leave out are those of the "
+	  "backup; without PATH, those of this host's newest snapshot.\n\n"
+	  "A change that was missed is named, and the exit status is 4. The "
+	  "tracker is then trusted no longer: the next backup looks at "
+	  "everything, and reads what was named. Older snapshots hold what "
+	  "was there before.",
+	  .examples =
+	  "Once a day: look at everything within two weeks\n"
+	  "\ttidemark audit --period 14d /srv\n",
+	  .forms = audit_forms, .opts = audit_opts, .run = cmd_audit,
+	  .arg_hint = CLI_HINT_FILE, .aka = "verify-source" },
 	{ "forget", KEEP_UP, .help = "remove snapshots",
 	  .detail =
 	  "Removes the named snapshots, or those that a policy does not keep. "

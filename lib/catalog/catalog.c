@@ -21,14 +21,14 @@
 #include "catalog/catalog.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "catalog/lock.h"
+#include "catalog/seen.h"
 #include "catalog/stamp.h"
 #include "catalog/verify.h"
 
@@ -66,7 +66,8 @@ struct catalog {
 	bool has_head;
 	uint8_t head[CATALOG_HASH_LEN];
 	bool use_index, index_complete, keep_all;
-	bool failed; /* guarded by lock: something was not kept */
+	bool must_exist; /* opened by an audit */
+	bool failed;	 /* guarded by lock: something was not kept */
 	uint8_t token[CATALOG_TOKEN_MAX]; /* as committed */
 	size_t token_len;
 	uint8_t new_token[CATALOG_TOKEN_MAX];
@@ -75,9 +76,7 @@ struct catalog {
 	/* child and parent keys, to be written */
 	uint8_t *pairs;		   /* guarded by lock */
 	size_t n_pairs, cap_pairs; /* guarded by lock */
-	/* keys put or kept in this run: open addressing, 0 is empty */
-	uint64_t *seen;	     /* guarded by lock */
-	size_t n_seen, mask; /* guarded by lock */
+	struct seen seen; /* guarded by lock: keys put or kept in this run */
 };
 
 static const uint8_t meta_key[1] = { 'M' };
@@ -143,63 +142,12 @@ static int fail(int rc, const char *what)
 	return rc > 0 ? -rc : rc == MDB_MAP_FULL ? -ENOSPC : -EIO;
 }
 
-/* --- the set of keys seen in this run --- */
-
-static int seen_grow(struct catalog *c)
-{
-	size_t n = c->mask ? 2 * (c->mask + 1) : 1024, i, old = c->mask + 1;
-	uint64_t *slots = calloc(n, sizeof(*slots)), *was = c->seen;
-
-	if (!slots)
-		return -ENOMEM;
-	c->seen = slots;
-	c->mask = n - 1;
-	for (i = 0; was && i < old; i++) {
-		size_t at = was[i] & c->mask;
-
-		if (!was[i])
-			continue;
-		while (slots[at])
-			at = (at + 1) & c->mask;
-		slots[at] = was[i];
-	}
-	free(was);
-	return 0;
-}
-
-static bool seen_has(const struct catalog *c, uint64_t h)
-{
-	size_t at;
-
-	if (!c->seen)
-		return false;
-	for (at = h & c->mask; c->seen[at]; at = (at + 1) & c->mask)
-		if (c->seen[at] == h)
-			return true;
-	return false;
-}
-
-static int seen_add(struct catalog *c, struct catalog_key key)
+static int see(struct catalog *c, struct catalog_key key)
 {
 	uint8_t k[CATALOG_KEY_LEN];
-	uint64_t h;
-	size_t at;
 
 	key_encode(key, k);
-	h = key_hash(k);
-	if (seen_has(c, h))
-		return 0;
-	if (!c->seen || 2 * c->n_seen > c->mask) {
-		int e = seen_grow(c);
-
-		if (e < 0)
-			return e;
-	}
-	for (at = h & c->mask; c->seen[at]; at = (at + 1) & c->mask)
-		;
-	c->seen[at] = h;
-	c->n_seen++;
-	return 0;
+	return seen_add(&c->seen, key_hash(k));
 }
 
 /* --- open --- */
@@ -224,18 +172,19 @@ static int set_open(struct catalog *c, struct span set)
 {
 	char name[2 * SET_NAME_LEN + 2], *end;
 	MDB_val key, val;
+	unsigned int create = c->must_exist ? 0 : MDB_CREATE;
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	int rc = mdb_txn_begin(c->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 
 	if (rc)
 		return rc;
 	hex_encode(name, set.p, MIN(set.len, (size_t)SET_NAME_LEN));
 	end = name + strlen(name);
-	rc = mdb_dbi_open(txn, name, MDB_CREATE, &c->dbi);
+	rc = mdb_dbi_open(txn, name, create, &c->dbi);
 	end[0] = 'i';
 	end[1] = '\0';
 	if (rc == 0)
-		rc = mdb_dbi_open(txn, name, MDB_CREATE, &c->index);
+		rc = mdb_dbi_open(txn, name, create, &c->index);
 	if (rc == 0)
 		rc = mdb_txn_commit(txn);
 	else
@@ -275,24 +224,6 @@ static void env_close(struct catalog *c)
 	c->has_head = false;
 }
 
-static int lock_take(struct catalog *c, const char *dir)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/catalog.lock", dir);
-	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (c->lock_fd < 0)
-		return log_fail(-errno, "open %s", path);
-	if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return log_fail(-errno, "lock %s", path);
-	log_error("another backup to this repository is running on this "
-		  "machine (it holds %s)",
-		  path);
-	return -EBUSY;
-}
-
 /* What cannot be used is begun anew: it is a cache. */
 static int open_or_begin(struct catalog *c, const char *path, struct span set)
 {
@@ -328,7 +259,7 @@ int catalog_open(const char *dir, struct span set, struct catalog **out)
 		return -ENOMEM;
 	c->lock_fd = -1;
 	pthread_mutex_init(&c->lock, NULL);
-	e = lock_take(c, dir);
+	e = catalog_lock(dir, CATALOG_LOCK_BACKUP, NULL, &c->lock_fd);
 	if (e < 0) {
 		catalog_close(c);
 		return e;
@@ -341,6 +272,57 @@ int catalog_open(const char *dir, struct span set, struct catalog **out)
 		return e;
 	}
 	c->path = strdup(path);
+	*out = c;
+	return 0;
+}
+
+/* An audit begins nothing anew: that is the next backup's. */
+static int open_existing(struct catalog *c, const char *path, struct span set)
+{
+	int e, rc;
+
+	if (access(path, F_OK) < 0)
+		return -errno;
+	e = stamp_holds(path) ? 0 : catalog_verify(path);
+	rc = e == -EUCLEAN ? MDB_CORRUPTED : env_open(c, path);
+	if (rc == 0)
+		rc = set_open(c, set);
+	if (rc == MDB_NOTFOUND)
+		return -ENOENT;
+	return rc ? fail(rc, path) : 0;
+}
+
+int catalog_open_audit(const char *dir, struct span set, bool amend,
+		       bool (*stopped)(void), struct catalog **out)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+	char path[4096];
+	int e;
+
+	if (!c)
+		return -ENOMEM;
+	c->lock_fd = -1;
+	c->must_exist = true;
+	pthread_mutex_init(&c->lock, NULL);
+	snprintf(path, sizeof(path), "%s/catalog", dir);
+	e = access(dir, F_OK) < 0 ? -errno : 0;
+	if (e == 0)
+		e = catalog_lock(dir,
+				 amend ? CATALOG_LOCK_AMEND : CATALOG_LOCK_READ,
+				 stopped, &c->lock_fd);
+	if (e == 0)
+		e = open_existing(c, path, set);
+	if (e < 0) {
+		catalog_close(c);
+		return e;
+	}
+	/* what is read now stays as it is, whoever writes */
+	if (!amend) {
+		close(c->lock_fd);
+		c->lock_fd = -1;
+	} else {
+		c->path = strdup(path);
+	}
 	*out = c;
 	return 0;
 }
@@ -367,7 +349,7 @@ void catalog_close(struct catalog *c)
 	free(c->path);
 	if (c->lock_fd >= 0)
 		close(c->lock_fd);
-	free(c->seen);
+	seen_release(&c->seen);
 	free(c->pairs);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -533,7 +515,7 @@ int catalog_put(struct catalog *c, struct catalog_key key,
 	c->pending = p;
 	c->pending_bytes += sizeof(*p) + p->len;
 	c->put_bytes += sizeof(*p) + p->len;
-	e = seen_add(c, key);
+	e = see(c, key);
 	if (e == 0 && c->pending_bytes >= batch_bytes(c))
 		e = flush(c);
 	c->failed |= e < 0;
@@ -556,7 +538,7 @@ int catalog_keep(struct catalog *c, struct catalog_key key)
 	int e;
 
 	pthread_mutex_lock(&c->lock);
-	e = seen_add(c, key);
+	e = see(c, key);
 	pthread_mutex_unlock(&c->lock);
 	return e;
 }
@@ -569,14 +551,14 @@ static int sweep(struct catalog *c, MDB_txn *txn)
 	MDB_stat st;
 	int rc = mdb_stat(txn, c->dbi, &st);
 
-	if (rc || st.ms_entries <= c->n_seen)
+	if (rc || st.ms_entries <= c->seen.n)
 		return rc;
 	rc = mdb_cursor_open(txn, c->dbi, &cur);
 	if (rc)
 		return rc;
 	while ((rc = mdb_cursor_get(cur, &key, &val, MDB_NEXT)) == 0) {
 		if (key.mv_size != CATALOG_KEY_LEN ||
-		    seen_has(c, key_hash(key.mv_data)))
+		    seen_has(&c->seen, key_hash(key.mv_data)))
 			continue;
 		rc = mdb_cursor_del(cur, 0);
 		if (rc)
@@ -653,6 +635,22 @@ int catalog_commit(struct catalog *c,
 	return e;
 }
 
+int catalog_amend(struct catalog *c, bool keep_token)
+{
+	uint8_t head[CATALOG_HASH_LEN];
+
+	if (!c->has_head)
+		return catalog_flush(c);
+	memcpy(head, c->head, sizeof(head));
+	c->keep_all = true;
+	c->new_token_len = 0;
+	if (keep_token && c->token_len) {
+		memcpy(c->new_token, c->token, c->token_len);
+		c->new_token_len = c->token_len;
+	}
+	return catalog_commit(c, head);
+}
+
 /* --- for a tracker --- */
 
 bool catalog_use_index(struct catalog *c)
@@ -674,7 +672,7 @@ int catalog_drop_unseen(struct catalog *c, struct catalog_key key)
 
 	key_encode(key, k);
 	pthread_mutex_lock(&c->lock);
-	if (!seen_has(c, key_hash(k))) {
+	if (!seen_has(&c->seen, key_hash(k))) {
 		p = calloc(1, sizeof(*p)); /* no value: to be removed */
 		e = p ? 0 : -ENOMEM;
 		c->failed |= e < 0;

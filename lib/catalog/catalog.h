@@ -41,6 +41,11 @@ struct catalog_key {
  * process works with this catalog. */
 MUST_CHECK int catalog_open(const char *dir, struct span set,
 			    struct catalog **out);
+/* For an audit: waits while a backup works with it. Without amend it is a
+ * view that no backup waits for. -ENOENT (not logged): there is no catalog, or
+ * nothing of this set in it. -EINTR: stopped() ended the waiting. */
+MUST_CHECK int catalog_open_audit(const char *dir, struct span set, bool amend,
+				  bool (*stopped)(void), struct catalog **out);
 /* NULL is allowed. What was put and not committed may or may not be kept. */
 void catalog_close(struct catalog *c);
 
@@ -103,5 +108,9 @@ MUST_CHECK int catalog_drop_unseen(struct catalog *c, struct catalog_key key);
  * nothing is remembered. */
 MUST_CHECK int catalog_commit(struct catalog *c,
 			      const uint8_t head[static CATALOG_HASH_LEN]);
+
+/* Write what an audit put; all else stays, the head, too. Without keep_token
+ * the next backup trusts no tracker. After catalog_use_index(). */
+MUST_CHECK int catalog_amend(struct catalog *c, bool keep_token);
 
 #endif /* CATALOG_CATALOG_H */
