@@ -271,3 +271,70 @@ teardown() { tracking_teardown; }
 	backs_up any
 	is_captured
 }
+
+# --- ways to change content -----------------------------------------------
+
+# oddly HOW FILE [OTHER]: tests/lib/oddly.c.
+oddly() { "$BUILD/tests/lib/oddly" "$@"; }
+
+# Content is written below the system calls that others watch. The file stays
+# as long as it was and gets its times back: only the tracker can know.
+@test "no way to write to a file stays unseen" {
+	local fs how
+	head -c 64K /dev/urandom >"$T/elsewhere"
+	for fs in ext4 xfs; do
+		M=$T/$fs
+		tracked $fs
+		for how in process-vm proc-mem poke store vmsplice ring \
+			direct "read-into"; do
+			touch -r "$M/big" "$T/times"
+			# shellcheck disable=SC2086 # words
+			oddly $how "$M/big" $([ $how != read-into ] ||
+				echo "$T/elsewhere") ||
+				{ [ $? -eq 3 ] && continue; }
+			touch -r "$T/times" "$M/big"
+			backs_up tracker
+			[ "$(summary bytes_read)" -gt 0 ] || {
+				echo "$fs: $how was not seen"
+				return 1
+			}
+			[ "$(summary bytes_read)" -le 2097152 ]
+		done
+		is_captured
+	done
+}
+
+@test "xfs: files exchange their extents" {
+	local how
+	disk xfs
+	umount "$M"
+	oddly allow-exchange "$T/mnt.img"
+	mount -o loop "$T/mnt.img" "$M"
+	track add "$M"
+	head -c 2M /dev/urandom >"$M/a"
+	head -c 2M /dev/urandom >"$M/b"
+	backs_up scan
+	backs_up tracker
+	for how in swapext exchange; do
+		oddly $how "$M/a" "$M/b" || { [ $? -eq 3 ] && continue; }
+		backs_up tracker
+		is_captured
+	done
+}
+
+@test "ext4: a file exchanges its content with the boot loader's" {
+	disk ext4
+	track add "$M"
+	head -c 3M /dev/urandom >"$M/a"
+	oddly swap-boot "$M/a"
+	head -c 2M /dev/urandom >"$M/a"
+	backs_up scan
+	backs_up tracker
+	oddly swap-boot "$M/a"
+	backs_up scan
+	is_captured
+	backs_up tracker
+	oddly swap-boot "$M/a"
+	backs_up scan
+	is_captured
+}

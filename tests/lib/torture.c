@@ -23,9 +23,13 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "oddly.h"
+
+#define XFS_SUPER_MAGIC 0x58465342
 #define BIG_BYTES (16u << 20)
 #define BIGS 2
 #define PAGE 4096u
@@ -33,13 +37,14 @@
 #define NAMES 24
 #define QUIETS 32
 #define QUIET_BYTES (3u << 20)
+#define PAIR_BYTES (2u << 20)
 
 static uint64_t seed;
 static uint8_t *map[BIGS];
 static char big[BIGS][16];
 static uint8_t *direct; /* aligned */
 static struct io_uring ring;
-static int has_ring;
+static int has_ring, is_xfs;
 
 static uint32_t rnd(uint32_t n)
 {
@@ -709,6 +714,28 @@ static int begin_btrfs(void)
 	return nocow_map == MAP_FAILED ? -1 : 0;
 }
 
+/* --- xfs --- */
+
+/* Two files that are as long as each other for ever. */
+static void op_exchange(void)
+{
+	int a = open("pair0", O_RDWR), b = open("pair1", O_RDWR);
+	uint8_t byte = (uint8_t)rnd(256);
+
+	if (a >= 0 && b >= 0) {
+		if (rnd(3) == 0)
+			(void)!pwrite(a, &byte, 1, rnd(PAIR_BYTES));
+		else if (rnd(2))
+			(void)!oddly_swapext(a, b);
+		else
+			(void)!oddly_exchange(a, b);
+	}
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+}
+
 /* --- the table --- */
 
 struct op {
@@ -721,6 +748,10 @@ static const struct op btrfs_ops[] = {
 	{ op_defragment, 2 },
 	{ op_dedupe, 4 },
 	{ op_clone_quiet, 8 },
+};
+
+static const struct op xfs_ops[] = {
+	{ op_exchange, 1 },
 };
 
 static const struct op ops[] = {
@@ -755,6 +786,8 @@ static void run(unsigned long n)
 	while (n-- > 0) {
 		if (nocow_map && rnd(8) == 0)
 			run_one(btrfs_ops, sizeof(btrfs_ops) / sizeof(ops[0]));
+		else if (is_xfs && rnd(40) == 0)
+			run_one(xfs_ops, sizeof(xfs_ops) / sizeof(ops[0]));
 		else
 			run_one(ops, sizeof(ops) / sizeof(ops[0]));
 	}
@@ -762,6 +795,7 @@ static void run(unsigned long n)
 
 static int begin(const char *path)
 {
+	struct statfs fs;
 	int i;
 
 	if (chdir(path) < 0 ||
@@ -777,6 +811,10 @@ static int begin(const char *path)
 			return -1;
 	}
 	if (mkdir("quiet", 0755) < 0 && errno != EEXIST)
+		return -1;
+	is_xfs = statfs(".", &fs) == 0 && fs.f_type == XFS_SUPER_MAGIC;
+	if (is_xfs && (make_file("pair0", PAIR_BYTES, 'p') < 0 ||
+		       make_file("pair1", PAIR_BYTES, 'q') < 0))
 		return -1;
 	for (i = 0; i < QUIETS; i++) {
 		uint8_t *buf = malloc(QUIET_BYTES);

@@ -65,7 +65,7 @@ tracking_setup() {
 tracking_teardown() {
 	local t=$BATS_FILE_TMPDIR
 	if [ -n "${PINS:-}" ]; then
-		daemon_ends || true
+		daemon_ends TERM || true
 		"$BUILD/tidemarkd" --pins "$PINS" --stop-tracking || true
 	elif [ -S "$t/socket" ]; then
 		TIDEMARK_SOCKET=$t/socket "$TIDEMARK" track list --json |
@@ -96,6 +96,7 @@ daemon_starts() { # [OPTION...]
 
 daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
 
+# shellcheck disable=SC2120 # a signal may be given
 daemon_ends() { # [SIGNAL]
 	[ -n "${DAEMON:-}" ] || return 0
 	kill "-${1:-TERM}" "$DAEMON" || true
