@@ -288,7 +288,7 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 		for how in process-vm proc-mem poke store vmsplice ring \
 			direct "read-into"; do
 			touch -r "$M/big" "$T/times"
-			# shellcheck disable=SC2086 # words
+			# shellcheck disable=SC2046,SC2086 # words
 			oddly $how "$M/big" $([ $how != read-into ] ||
 				echo "$T/elsewhere") ||
 				{ [ $? -eq 3 ] && continue; }

@@ -31,3 +31,25 @@ torture() { # FS OPTION...
 @test "ext4: a seed that once found a shrunk file kept" {
 	timeout 250 "$TOP/tests/torture/run" -f ext4 -s 5 -e 4
 }
+
+@test "xfs: the same through a bind mount" {
+	torture xfs -e 4 -m bind
+}
+
+@test "ext4: the same through an overlay" {
+	torture ext4 -e 4 -m overlay
+}
+
+accidents() { # FS OPTION...
+	local fs=$1 seed=$((RANDOM * 32768 + RANDOM))
+	shift
+	timeout 250 "$TOP/tests/torture/crash" -f "$fs" -s "$seed" "$@"
+}
+
+@test "ext4: after each accident a backup is what is there" {
+	accidents ext4 -e 8
+}
+
+@test "xfs: the same with maps that are too small for anything" {
+	accidents xfs -e 5 -o '--max-inodes 16 --max-ranges 16'
+}
