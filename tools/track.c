@@ -16,6 +16,7 @@
 #include "tools/commands.h"
 #include "tools/jobs.h"
 #include "tools/output.h"
+#include "tools/track_btrfs.h"
 #include "tools/track_device.h"
 #include "tools/track_name.h"
 #include "track/dirty.h"
@@ -132,7 +133,7 @@ static int put_status(const struct cli *cli, bool only_list)
 	CLEANUP_JSON struct json *reply = NULL;
 	CLEANUP_CLOSE int fd = -1;
 	const struct json *list, *fs;
-	size_t devices;
+	size_t devices, btrfs;
 	int e = ask(cli, "status", NULL, &reply, &fd);
 
 	if (e < 0)
@@ -150,11 +151,12 @@ static int put_status(const struct cli *cli, bool only_list)
 		else
 			fs_text(fs);
 	}
-	if (track_device_status(cli, only_list, &devices) < 0)
+	if (track_btrfs_status(only_list, &btrfs) < 0 ||
+	    track_device_status(cli, only_list, &devices) < 0)
 		return CLI_FATAL;
 	if (!only_list && schedule_put_status(cli) < 0)
 		return CLI_FATAL;
-	if (!json_first(list) && devices == 0)
+	if (!json_first(list) && devices + btrfs == 0)
 		output_note("nothing is tracked: tidemark track add PATH\n");
 	return CLI_OK;
 }
@@ -196,6 +198,8 @@ int cmd_track(struct cli *cli)
 		return CLI_FATAL;
 	if (track_device_is(path))
 		return track_device_change(cli, path, add);
+	if (add && track_btrfs_is(path))
+		return track_btrfs_add(path);
 	if (ask(cli, add ? "track-add" : "track-remove", path, &reply, &fd) < 0)
 		return CLI_FATAL;
 	where = shown(ask_text(reply, "path"));
@@ -360,9 +364,14 @@ int cmd_changes(struct cli *cli)
 	if (ask(cli, "changes", path, &reply, &fd) < 0)
 		return CLI_FATAL;
 	if (!ask_true(reply, "tracked")) {
-		log_error("the file system of %s is not tracked: tidemark "
-			  "track add %s",
-			  path, path);
+		if (track_btrfs_is(path))
+			log_error("what changed on btrfs is asked by a backup "
+				  "alone: tidemarkd has no list for %s",
+				  path);
+		else
+			log_error("the file system of %s is not tracked: "
+				  "tidemark track add %s",
+				  path, path);
 		return CLI_FATAL;
 	}
 	/* no name is found from what cannot be opened; the numbers are */

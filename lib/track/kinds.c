@@ -4,6 +4,7 @@
  */
 #include "track/kinds.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -73,9 +74,4 @@ const char *kind_why_scanned(const char *path)
 		if (kinds[i].magic == (unsigned int)fs.f_type)
 			return kinds[i].why;
 	return "its file system is not tracked (tidemark track add)";
-}
-
-bool kind_needs_none(const char *type)
-{
-	return !strcmp(type, "btrfs");
 }

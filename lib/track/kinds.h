@@ -8,14 +8,10 @@
 #ifndef TRACK_KINDS_H
 #define TRACK_KINDS_H
 
-#include <stdbool.h>
-
 /* A sentence's end, static: why no tracker in this kernel can see all changes
  * to such a file system. NULL: nothing is known against it. */
 const char *kind_why_not(const char *type);
 /* Of what path lies on, which is not tracked: why that is scanned. Static. */
 const char *kind_why_scanned(const char *path);
-/* btrfs keeps its own records, and needs no tracker. */
-bool kind_needs_none(const char *type);
 
 #endif /* TRACK_KINDS_H */

@@ -217,6 +217,13 @@ copy_image() {
 	asks_btrfs
 }
 
+@test "track add has nothing to do" {
+	expect 0 "$TIDEMARK" track add "$M"
+	output_has "nothing has to be added"
+	expect 0 "$TIDEMARK" track add --json "$M"
+	[ "$(jq -r .by <<<"$output")" = "btrfs generations" ]
+}
+
 @test "only root may ask, and is told so" {
 	requires setpriv
 	chmod 777 "$T" "$M" "$T/passphrase"

@@ -28,6 +28,10 @@ torture() { # FS OPTION...
 	torture xfs -e 12
 }
 
+@test "btrfs: what it names is all that changed" {
+	torture btrfs -e 8
+}
+
 @test "ext4: a seed that once found a shrunk file kept" {
 	timeout 250 "$TOP/tests/torture/run" -f ext4 -s 5 -e 4
 }

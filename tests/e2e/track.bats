@@ -264,6 +264,15 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	output_has "scanned: what changes in an overlay"
 	expect 0 tm backup "$M"
 	output_has "scanned: its file system is not tracked (tidemark track"
+	truncate -s 128M "$T/btrfs.img"
+	mkfs.btrfs -q "$T/btrfs.img" >/dev/null 2>&1
+	mount -o loop "$T/btrfs.img" "$T/tmp"
+	expect 0 track list
+	output_has "$T/tmp (btrfs, asked itself)"
+	expect 0 "$TIDEMARK" status
+	output_has "backups by root ask it"
+	expect 1 "$TIDEMARK" changes "$T/tmp"
+	output_has "is asked by a backup alone"
 	umount "$T/over"
 	track add "$M"
 	backs_up scan
