@@ -186,7 +186,7 @@ static int run_step(struct step *s, struct child *c)
 		blame(s, words);
 		return -1;
 	}
-	if (end.code != 0 && !(end.code == CODE_PARTIAL && s->said[0] == 0))
+	if (end.code != 0)
 		blame(s, s->said[0] ? s->said : words);
 	return end.code;
 }

@@ -570,18 +570,20 @@ int cmd_backup(struct cli *cli)
 			    .job = BACKUP_JOB_INIT };
 	int code, e;
 
-	b.began = output_clock();
 	pthread_mutex_init(&b.lock, NULL);
 	b.in.stream_fd = -1;
 	code = opened_store(cli, &b.o);
 	if (code == CLI_OK)
 		code = cli_exit_of(passphrase_get(cli, &b.pass));
+	/* before its time is taken, and a command is started that prints what
+	 * is backed up */
+	if (code == CLI_OK)
+		code = cli_exit_of(backup_job_begin(&b.job, cli));
+	b.began = output_clock();
 	if (code == CLI_OK)
 		code = cli_exit_of(backup_inputs_init(&b.in, cli));
 	if (code == CLI_OK)
 		code = cli_exit_of(check_sources(&b));
-	if (code == CLI_OK)
-		code = cli_exit_of(backup_job_begin(&b.job, cli));
 	if (code == CLI_OK) {
 		add_skip(&b, store_location(b.o.store));
 		e = start_opening(&b);
