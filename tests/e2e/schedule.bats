@@ -119,15 +119,19 @@ teardown() { scheduling_teardown; }
 	schedule a "at = 06:00" "before = $(waits_for a)"
 	daemon_starts
 	mkfifo "$T/in"
-	in_background backup --stdin-from-command -- cat "$T/in"
-	wait_until job_is 1 running
+	command="echo >'$T/begun'; exec cat '$T/in'"
+	in_background backup --stdin-from-command -- sh -c "$command"
+	wait_until test -e "$T/begun"
+	job_is 1 running
 	kill -KILL "$PID"
 	wait_until job_is 1 died
 	[ "$(job 1 .reason)" = "it ended without a word" ]
-	in_background backup --stdin-from-command -- cat "$T/in"
-	wait_until job_is 2 running
+	rm "$T/begun"
+	in_background backup --stdin-from-command -- sh -c "$command"
+	wait_until test -e "$T/begun"
+	job_is 2 running
 	expect 0 "$TIDEMARK" jobs cancel 2
-	: >"$T/in"
+	: <>"$T/in"
 	wait_until job_is 2 cancelled
 	it_is "2026-03-02 06:00:00"
 	wait_until job_is 3 running
