@@ -338,3 +338,137 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 	backs_up scan
 	is_captured
 }
+
+@test "metadata alone, another name, an exchange: no content is read again" {
+	local fs
+	for fs in ext4 xfs; do
+		M=$T/$fs
+		tracked $fs
+		head -c 2M /dev/urandom >"$M/dir/more"
+		backs_up tracker
+		chmod 600 "$M/big"
+		backs_up tracker
+		[ "$(summary bytes_read)" -eq 0 ]
+		chown 5:6 "$M/big"
+		setfattr -n user.x -v y "$M/big"
+		setfacl -m u:7:r "$M/big"
+		backs_up tracker
+		[ "$(summary bytes_read)" -eq 0 ]
+		ln "$M/big" "$M/dir/linked"
+		backs_up tracker
+		[ "$(summary bytes_read)" -eq 0 ]
+		rm "$M/big"
+		backs_up tracker
+		[ "$(summary bytes_read)" -eq 0 ]
+		is_captured
+	done
+}
+
+@test "whoever writes: a loop device, a user namespace, an overlay" {
+	tracked ext4
+	truncate -s 16M "$M/inner.img"
+	mkfs.ext4 -q "$M/inner.img"
+	backs_up tracker
+	mkdir "$T/inner"
+	mount -o loop "$M/inner.img" "$T/inner"
+	echo inside >"$T/inner/f"
+	umount "$T/inner"
+	backs_up tracker
+	[ "$(summary bytes_read)" -gt 0 ]
+	is_captured
+	chmod 777 "$M" "$M/dir"
+	backs_up tracker
+	if unshare -Ur true 2>/dev/null; then
+		unshare -Ur sh -c "echo mapped >'$M/dir/mapped'"
+		backs_up tracker
+		[ "$(summary files_new)" -eq 1 ]
+	fi
+	mkdir "$M/upper" "$M/work" "$T/over"
+	mount -t overlay -o "lowerdir=$M/dir,upperdir=$M/upper,workdir=$M/work" \
+		overlay "$T/over"
+	echo copied up >>"$T/over/small"
+	backs_up tracker
+	umount "$T/over"
+	backs_up tracker
+	is_captured
+}
+
+@test "the repository and the cache on the tracked file system" {
+	local n
+	disk ext4
+	track add "$M"
+	mkdir "$M/data"
+	echo one >"$M/data/f"
+	REPO=$M/repo
+	export TIDEMARK_CACHE_DIR=$M/cache
+	tm_init >/dev/null
+	backs_up scan
+	for n in 1 2 3; do
+		backs_up tracker
+		[ "$(summary bytes_read)" -eq 0 ]
+		[ "$(summary files_new)" -eq 0 ]
+		[ "$(summary files_changed)" -eq 0 ]
+	done
+	echo two >"$M/data/f"
+	backs_up tracker
+	[ "$(summary files_changed)" -eq 1 ]
+	tm restore --quiet "latest:$M/data" --target "$T/restored"
+	trees_equal "$M/data" "$T/restored"
+}
+
+@test "an older image comes back under the same mount point" {
+	local fs
+	for fs in ext4 xfs; do
+		M=$T/$fs
+		tracked $fs
+		umount "$M"
+		cp --sparse=always "$T/$fs.img" "$T/older"
+		mount -o loop "$T/$fs.img" "$M"
+		echo changed >"$M/dir/small"
+		chmod 600 "$M/big"
+		backs_up any
+		is_captured
+		umount "$M"
+		cp --sparse=always "$T/older" "$T/$fs.img"
+		mount -o loop "$T/$fs.img" "$M"
+		backs_up scan
+		is_captured
+	done
+}
+
+@test "read-only for a while, moved, and under another mount" {
+	tracked ext4
+	mount -o remount,ro "$M"
+	mount -o remount,rw "$M"
+	echo again >"$M/dir/small"
+	backs_up tracker
+	is_captured
+	# what covers it is backed up; then it is there again
+	mount_tmpfs "$T/cover" 1M
+	mount --bind "$T/cover" "$M"
+	echo beneath >"$T/cover/f"
+	backs_up any
+	is_captured
+	umount "$M"
+	echo thrice >"$M/dir/small"
+	backs_up any
+	is_captured
+	mkdir "$T/elsewhere"
+	mount --bind "$M" "$T/elsewhere"
+	echo by another way >"$T/elsewhere/dir/small"
+	backs_up any
+	is_captured
+}
+
+# Times are written, not believed: a tracker needs no clock.
+@test "clocks that go back and forth" {
+	local t
+	tracked ext4
+	for t in 1970-01-02 2038-02-03 2020-01-01; do
+		echo "$t" >"$M/dir/small"
+		printf %s "$t" | dd of="$M/big" bs=1 conv=notrunc status=none
+		touch -d "$t" "$M/dir/small" "$M/big" "$M/dir" "$M"
+		backs_up tracker
+		is_captured
+	done
+}
