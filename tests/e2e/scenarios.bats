@@ -472,3 +472,26 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 		is_captured
 	done
 }
+
+@test "the kernel denies the programs: a backup scans" {
+	requires setpriv
+	disk ext4
+	echo one >"$M/f"
+	PINS=$T/bpf/pins
+	export TIDEMARK_SOCKET=$T/socket
+	mkdir "$T/bpf"
+	mount -t bpf bpf "$T/bpf"
+	setpriv --bounding-set=-bpf,-perfmon,-sys_admin \
+		"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/s" \
+		--pins "$PINS" --track-list "$T/var/list" \
+		>"$T/daemon.log" 2>&1 3>&- &
+	DAEMON=$!
+	BACKGROUND+=("$DAEMON")
+	wait_until daemon_answers
+	grep -q "changes cannot be tracked: CAP_" "$T/daemon.log"
+	expect 1 track add "$M"
+	backs_up scan
+	echo two >"$M/f"
+	backs_up scan
+	is_captured
+}
