@@ -407,7 +407,8 @@ int epochs_peek(struct epochs *e, dev_t dev, bool kept, struct dirty *out)
 	pthread_mutex_lock(&e->lock);
 	fs = fs_find(e, dev);
 	if (fs)
-		r = fs_collect(fs, kept ? least_needed(fs) : fs->epoch - 1, out);
+		r = fs_collect(fs, kept ? least_needed(fs) : fs->epoch - 1,
+			       out);
 	if (fs && r == 0)
 		r = tracker_peek(e->tracker, fs->slot, out);
 	pthread_mutex_unlock(&e->lock);

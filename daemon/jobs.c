@@ -70,12 +70,15 @@ static void take_off(struct jobs *js, struct job *j)
 static int put_on(struct jobs *js, struct job *j, uint64_t *ahead)
 {
 	struct job **at = &js->first;
-	size_t n = 0;
+	size_t n = 0, by_hand = 0;
 
 	*ahead = 0;
-	for (; *at; at = &(*at)->next, n++)
+	for (; *at; at = &(*at)->next, n++) {
 		*ahead = (*at)->rec.id;
-	if (n >= JOBS_MAX || js->stop)
+		by_hand += !(*at)->config;
+	}
+	if (n >= JOBS_MAX || js->stop ||
+	    (!j->config && by_hand >= JOBS_BY_HAND_MAX))
 		return -EBUSY;
 	*at = j;
 	pthread_cond_broadcast(&js->changed);

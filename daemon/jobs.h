@@ -19,7 +19,9 @@
 #include "daemon/config.h"
 #include "daemon/history.h"
 
-#define JOBS_MAX 64
+#define JOBS_MAX 300
+/* By hand: each holds a connection, and others must get one, too. */
+#define JOBS_BY_HAND_MAX 16
 
 struct jobs;
 

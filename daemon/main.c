@@ -318,8 +318,9 @@ static int configure(struct daemon *d, int *code)
 		return e;
 	}
 	if (o->check_config) {
-		log_info("%s: %zu schedules, no mistakes", file,
-			 d->config->s.n_schedules);
+		log_info("%s: %zu schedule%s, no mistakes", file,
+			 d->config->s.n_schedules,
+			 d->config->s.n_schedules == 1 ? "" : "s");
 		*code = 0;
 		return 1;
 	}

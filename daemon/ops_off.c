@@ -38,6 +38,8 @@ static const struct server_op operations[] = {
 	{ "status", op_status },
 	{ "begin", op_not_tracked },
 	{ "changes", op_not_tracked },
+	{ "since", op_not_tracked },
+	{ "distrust", op_not_tracked },
 	{ "track-add", op_refused },
 	{ "track-remove", op_refused },
 	{ "device-status", op_devices },

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154
+# shellcheck disable=SC2034,SC2119,SC2120,SC2154
 #
 # scheduling.bash - a daemon with schedules and a clock that a test sets.
 #
