@@ -396,10 +396,20 @@ static int ask_btrfs(struct track *t, int fd, struct place *p)
 	return !since || e == -ESTALE ? btrfs_point_witness(fd, p->point) : e;
 }
 
+/* It cannot be asked; what else there is can. */
+static void leave_btrfs(struct track *t, struct place *p, int err)
+{
+	set_why(t, err == -EPERM ? "only root may ask btrfs what changed"
+				 : "btrfs could not be asked");
+	dirty_release(&p->dirty);
+	free(TAKE_PTR(p->point));
+	p->asked = ASKED_NOBODY;
+	p->is_trusted = false;
+}
+
 /* daemon: -1 if none runs. */
 static int ask_all(struct track *t, int daemon)
 {
-	const char *perm = "only root may ask btrfs what changed";
 	size_t i;
 	int e = 0;
 
@@ -411,8 +421,8 @@ static int ask_all(struct track *t, int daemon)
 			e = ask_btrfs(t, fd, p);
 		else if (daemon >= 0)
 			e = ask_daemon(t, daemon, p);
-		if (fd >= 0 && e == -EPERM) {
-			set_why(t, perm);
+		if (fd >= 0 && e < 0 && e != -ENOMEM) {
+			leave_btrfs(t, p, e);
 			e = 0;
 		}
 	}
@@ -765,9 +775,8 @@ int track_sync(const struct track *t)
 
 		if (!t->places[i].is_trusted)
 			continue;
-		fd = open(t->places[i].path,
-			  O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW |
-				  O_NOCTTY);
+		fd = open(t->places[i].path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+						     O_NOFOLLOW | O_NOCTTY);
 		if (fd < 0 || syncfs(fd) < 0)
 			return log_fail(-errno, "sync the file system of %s",
 					t->places[i].path);

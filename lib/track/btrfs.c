@@ -556,6 +556,8 @@ int btrfs_changes(int fd, const struct btrfs_point *since,
 	dirty_sort(d);
 	recent_take(recent, since, d);
 	recent_put(recent, now);
+	/* what was recent before is looked at once more now, not ever */
+	now->before = MAX(now->before, since->transid);
 	return 0;
 }
 
