@@ -10,6 +10,7 @@ load ../lib/helpers
 load ../lib/daemon
 
 setup_file() { daemon_probe; }
+teardown_file() { daemon_file_ends; }
 
 setup() {
 	daemon_setup

@@ -9,6 +9,12 @@
 # slow
 # release only
 
+load ../lib/helpers
+
+setup_file() { kernel_log_begins "$BATS_FILE_TMPDIR/kernel-log"; }
+teardown_file() { kernel_log_is_clean "$BATS_FILE_TMPDIR/kernel-log"; }
+
+teardown() { :; }
 setup() {
 	TOP=${TOP:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 }

@@ -3,8 +3,9 @@
 #
 # daemon.bash - a tidemarkd of the test's own.
 #
-# After helpers.bash. setup_file calls daemon_probe, setup daemon_setup,
-# teardown daemon_teardown. $M is what is backed up.
+# After helpers.bash. setup_file calls daemon_probe, teardown_file
+# daemon_file_ends, setup daemon_setup, teardown daemon_teardown. $M is what is
+# backed up.
 
 # shellcheck disable=SC2034,SC2154
 
@@ -12,6 +13,7 @@
 daemon_probe() {
 	local t=$BATS_FILE_TMPDIR
 	[ "$(id -u)" -eq 0 ] || return 0
+	kernel_log_begins "$t/kernel-log"
 	mkdir "$t/bpf"
 	mount -t bpf bpf "$t/bpf"
 	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
@@ -19,6 +21,12 @@ daemon_probe() {
 		bash -c "! '$TIDEMARK' status | grep -q 'hook set none'" \
 		2>"$t/probe" || mv "$t/probe" "$t/refused"
 	umount "$t/bpf" || true
+}
+
+# For teardown_file: what the programs did to the kernel.
+daemon_file_ends() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	kernel_log_is_clean "$BATS_FILE_TMPDIR/kernel-log"
 }
 
 daemon_setup() {

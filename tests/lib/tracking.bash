@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # run sets status, output and lines
+# shellcheck disable=SC2119,SC2120 # arguments that may be left out
 #
 # tracking.bash - what the tests of change tracking share.
 #
@@ -65,7 +66,7 @@ tracking_setup() {
 tracking_teardown() {
 	local t=$BATS_FILE_TMPDIR
 	if [ -n "${PINS:-}" ]; then
-		daemon_ends TERM || true
+		daemon_ends || true
 		"$BUILD/tidemarkd" --pins "$PINS" --stop-tracking || true
 	elif [ -S "$t/socket" ]; then
 		TIDEMARK_SOCKET=$t/socket "$TIDEMARK" track list --json |
@@ -96,7 +97,6 @@ daemon_starts() { # [OPTION...]
 
 daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
 
-# shellcheck disable=SC2120 # a signal may be given
 daemon_ends() { # [SIGNAL]
 	[ -n "${DAEMON:-}" ] || return 0
 	kill "-${1:-TERM}" "$DAEMON" || true
