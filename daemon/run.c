@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run.c - one run of a schedule: before, backup, forget, after.
+ * run.c - one run of a schedule: before, backup, forget, audit, after.
  */
 #include "daemon/run.h"
 
@@ -14,6 +14,7 @@
 
 #define ARGS_MAX 4096
 #define CODE_PARTIAL 3 /* of tidemark: docs/tidemark(1) */
+#define CODE_MISSED 4
 #define CODE_INTERRUPTED 130
 
 /* Words of a command line or an environment. */
@@ -139,7 +140,8 @@ static void on_line(void *arg, bool is_error, const char *text)
 	}
 	type = json_to_str(json_get(j, "message_type")) ?: "";
 	message = json_to_str(json_get(j, "message")) ?: "";
-	if (!strcmp(type, "summary"))
+	/* the numbers of the run are those of its backup */
+	if (!strcmp(type, "summary") && !strcmp(s->name, "backup"))
 		record_read_summary(s->rec, j);
 	else if (!strcmp(type, "exit_error"))
 		RECORD_SET(s->said, message);
@@ -300,6 +302,56 @@ static void run_forget(const struct run *r, struct record *rec)
 		rec->result = RECORD_PARTIAL;
 }
 
+/* An option of backup that says what a backup is about. */
+static bool is_of_audit(const char *word)
+{
+	static const char *const some[] = { "--exclude",    "--iexclude",
+					    "--one-file",   "--host",
+					    "--limit-rate", "--cache-dir" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(some); i++)
+		if (!strncmp(word, some[i], strlen(some[i])))
+			return true;
+	return false;
+}
+
+/* A part of what did not change, as nobody's need: so at the lowest
+ * priority. */
+static void run_audit(const struct run *r, struct record *rec)
+{
+	const struct settings_schedule *sc = r->schedule;
+	struct settings_schedule low = *sc;
+	struct run quiet = *r;
+	struct words args;
+	char hours[24];
+	size_t i;
+	int code;
+
+	low.nice = 19;
+	low.io_class = (char *)(uintptr_t) "idle";
+	quiet.schedule = &low;
+	words_init(&args);
+	add(&args, r->program);
+	add(&args, "audit");
+	add(&args, "--json");
+	add(&args, "--quiet");
+	snprintf(hours, sizeof(hours), "%uh", sc->audit_s / 3600);
+	add_pair(&args, "--period", hours);
+	for (i = 0; i < sc->options.n; i++)
+		if (is_of_audit(sc->options.v[i]))
+			add(&args, sc->options.v[i]);
+	add(&args, "--");
+	add_list(&args, &sc->paths);
+	code = run_tidemark(&quiet, rec, "audit", &args, sc->time_limit_s);
+	words_release(&args);
+	/* the backup itself is there, but something may be missing in it */
+	if (code == CODE_MISSED)
+		rec->result = RECORD_FAILED;
+	else if (code != 0 && rec->result == RECORD_OK)
+		rec->result = RECORD_PARTIAL;
+}
+
 /* A file that somebody else could have changed since it was configured. */
 static bool secret_is_safe(const struct run *r, struct record *rec)
 {
@@ -329,6 +381,9 @@ void run_schedule(const struct run *r, struct record *rec)
 		run_backup(r, rec);
 	if (sc->keep.n > 0 && rec->result == RECORD_OK)
 		run_forget(r, rec);
+	if (sc->audit_s > 0 &&
+	    (rec->result == RECORD_OK || rec->result == RECORD_PARTIAL))
+		run_audit(r, rec);
 	result = rec->result;
 	if (sc->after) {
 		(void)run_hook(r, rec, "after", sc->after);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run.h - one run of a schedule: before, backup, forget, after.
+ * run.h - one run of a schedule: before, backup, forget, audit, after.
  *
  * Each step is a command of its own. `before` failing, the backup is not
  * made; `after` is run whatever happened, and learns the result from

@@ -14,6 +14,9 @@
 #include "tools/commands.h"
 #include "tools/output.h"
 
+/* Of the period; of 30 days 43 minutes. */
+#define DUE_LEAST 0.001
+
 /* --- what it is about --- */
 
 /* Paths of the newest snapshot of this host. */
@@ -88,13 +91,14 @@ static void add_skip(struct audit *a, const char *path)
 		a->in.n_skips++;
 }
 
-static int prepare(struct audit *a)
+/* What can be told without the repository's key. */
+static int find_plan(struct audit *a)
 {
 	char **paths;
 	uint32_t n;
-	int e = a->in.list.count ? 0 : paths_of_newest(a);
+	int e = 0;
 
-	if (e == 0 && !a->o.cache_dir) {
+	if (!a->o.cache_dir) {
 		log_error("an audit needs the catalog, and there is no place "
 			  "for one: give --cache-dir");
 		e = -ENOENT;
@@ -109,6 +113,26 @@ static int prepare(struct audit *a)
 		return e;
 	paths = archiver_paths(a->archiver, &n);
 	backup_set_id(&a->in, paths, n, a->set);
+	return audit_state_load(a);
+}
+
+/* So little that it is left for a later run. */
+static bool is_nothing_due(const struct audit *a)
+{
+	static const char *const amounts[] = { "rate", "files", "read-bytes",
+					       "all" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(amounts); i++)
+		if (cli_given(a->cli, amounts[i]))
+			return false;
+	return audit_due(&a->plan, a->now, a->period) < DUE_LEAST;
+}
+
+static int prepare(struct audit *a)
+{
+	int e;
+
 	add_skip(a, store_location(a->o.store));
 	add_skip(a, a->dir);
 	e = audit_check_init(&a->check, a->o.repo, a->o.reader);
@@ -153,11 +177,8 @@ static struct audit_arc arc_of(struct audit *a)
 static int run(struct audit *a)
 {
 	struct audit_arc arc;
-	int e, healed;
+	int e = audit_count(a), healed;
 
-	e = audit_state_load(a);
-	if (e == 0)
-		e = audit_count(a);
 	if (e == -ENOENT) {
 		log_error("this machine has no catalog of a backup of these "
 			  "paths to this repository: back up first");
@@ -290,8 +311,7 @@ static int code_of(const struct audit *a, int e)
 static void release(struct audit *a)
 {
 	audit_close_view(a);
-	if (a->o.reader)
-		audit_check_release(&a->check);
+	audit_check_release(&a->check);
 	archiver_free(a->archiver);
 	free(a->sources);
 	free(a->dir);
@@ -313,9 +333,23 @@ int cmd_audit(struct cli *cli)
 	a.began = output_clock();
 	a.now = time(NULL);
 	a.period = period_of(&a);
-	code = opened_repo(cli, &a.o);
+	code = opened_store(cli, &a.o);
 	if (code == CLI_OK)
 		code = cli_exit_of(backup_inputs_init(&a.in, cli));
+	if (code == CLI_OK && a.in.list.count == 0) {
+		code = opened_repo(cli, &a.o);
+		if (code == CLI_OK)
+			code = cli_exit_of(paths_of_newest(&a));
+	}
+	if (code == CLI_OK)
+		code = cli_exit_of(find_plan(&a));
+	if (code == CLI_OK && is_nothing_due(&a)) {
+		output_note("nothing is due yet\n");
+		release(&a);
+		return CLI_OK;
+	}
+	if (code == CLI_OK && !a.o.repo)
+		code = opened_repo(cli, &a.o);
 	if (code == CLI_OK)
 		code = cli_exit_of(prepare(&a));
 	if (code == CLI_OK) {

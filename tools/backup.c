@@ -36,7 +36,7 @@ struct backup {
 	struct catalog *catalog;
 	struct track *track;
 	struct backup_device *device; /* NULL: files */
-	uint8_t set[SHA256_LEN]; /* backup_set_id() */
+	uint8_t set[SHA256_LEN];      /* backup_set_id() */
 	struct writer *writer;
 	struct archiver *archiver;
 	struct count *count; /* NULL: nobody watches */

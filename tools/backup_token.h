@@ -54,7 +54,7 @@ enum token_note {
 	NOTE_TRACKED,	  /* with a token */
 	NOTE_NO_DAEMON,	  /* nobody could be asked */
 	NOTE_NOT_TRACKED, /* tidemarkd knew none of the file systems */
-	NOTE_AUDIT,	  /* since then an audit found that it had missed something */
+	NOTE_AUDIT, /* since then an audit found that it had missed something */
 };
 
 /* Why nothing is known of what changed since: a sentence's end. NULL: this is

@@ -135,6 +135,8 @@ static const struct key schedule_keys[] = {
 	KEEP("monthly"),
 	KEEP("yearly"),
 	{ "prune", KIND_FLAG, SCHEDULE(prune), PLAIN },
+	/* of tidemark audit */
+	{ "audit", KIND_DURATION, SCHEDULE(audit_s), 3600, YEAR_S, NULL },
 	{ .name = NULL },
 };
 

@@ -40,6 +40,7 @@ struct settings_schedule {
 	/* of `tidemark forget`; none: nothing is forgotten */
 	struct settings_list keep;
 	bool prune;
+	uint32_t audit_s; /* the period of `tidemark audit`; 0: none */
 	bool enabled;
 	char *before, *after;
 	uint32_t hook_timeout_s;
