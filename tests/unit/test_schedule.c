@@ -149,6 +149,22 @@ static void test_intervals_neither_stop_nor_double_at_a_change(void **state)
 			 23 * 4);
 }
 
+static void test_a_midnight_that_is_shown_twice_stops_no_interval(void **state)
+{
+	struct schedule_rule r = rule(NULL, "mon");
+
+	(void)state;
+	/* at 00:01 on Sunday it was 23:01 on Saturday again */
+	zone("America/St_Johns");
+	r.every_s = 3600;
+	assert_true(schedule_after(&r, at("2010-11-06 22:00")) ==
+		    at("2010-11-08 00:30"));
+	r = rule(NULL, "sat");
+	r.every_s = 3600;
+	assert_true(schedule_upto(&r, at("2010-11-07 12:00"), 0) ==
+		    at("2010-11-07T03:00:00Z"));
+}
+
 static void test_a_day_that_never_comes_is_never(void **state)
 {
 	struct schedule_rule r = rule("06:00", NULL);
@@ -537,6 +553,8 @@ int main(void)
 		cmocka_unit_test(test_every_two_weeks_goes_on_over_the_year),
 		cmocka_unit_test(
 			test_intervals_neither_stop_nor_double_at_a_change),
+		cmocka_unit_test(
+			test_a_midnight_that_is_shown_twice_stops_no_interval),
 		cmocka_unit_test(test_a_day_that_never_comes_is_never),
 		cmocka_unit_test(
 			test_random_rules_are_as_a_minute_by_minute_look),
