@@ -31,8 +31,13 @@ struct inode {
 	__u32 i_generation;
 } CO_RE;
 
+typedef struct {
+	int counter;
+} CO_RE atomic_t;
+
 struct address_space {
 	struct inode *host;
+	atomic_t i_mmap_writable; /* mappings that are, or may become so */
 } CO_RE;
 
 struct folio {
@@ -51,6 +56,11 @@ struct folio___nr_pages {
 
 struct folio___folio_nr_pages {
 	unsigned int _folio_nr_pages;
+} CO_RE;
+
+/* Of a large folio. */
+struct folio___pins {
+	atomic_t _pincount;
 } CO_RE;
 
 enum pageflags {

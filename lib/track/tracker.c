@@ -213,18 +213,40 @@ static int get_active(struct tracker *t, uint32_t slot, uint32_t *set)
 	return e < 0 ? log_fail(e, "read slot %u", slot) : 0;
 }
 
-int tracker_turn(struct tracker *t, uint32_t slot)
+static int turn(struct tracker *t, uint32_t slot, uint32_t more)
 {
 	uint32_t set;
 	int e = get_active(t, slot, &set);
 
 	if (e < 0)
 		return e;
-	set ^= 1;
+	set = (set ^ TRACK_SET) | more;
 	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
 	if (e < 0)
 		return log_fail(e, "turn slot %u", slot);
 	return wait_for_programs(t);
+}
+
+int tracker_turn(struct tracker *t, uint32_t slot)
+{
+	return turn(t, slot, 0);
+}
+
+int tracker_turn_within(struct tracker *t, uint32_t slot)
+{
+	return turn(t, slot, TRACK_UNSETTLED);
+}
+
+int tracker_settle(struct tracker *t, uint32_t slot)
+{
+	uint32_t set;
+	int e = get_active(t, slot, &set);
+
+	if (e < 0 || !(set & TRACK_UNSETTLED))
+		return e;
+	set &= ~(uint32_t)TRACK_UNSETTLED;
+	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
+	return e < 0 ? log_fail(e, "settle slot %u", slot) : 0;
 }
 
 int tracker_remove(struct tracker *t, uint32_t slot)
@@ -312,7 +334,7 @@ static void take_inode(void *arg, const void *key, const void *value)
 	const struct track_inode *v = value;
 	const struct drain *to = arg;
 	struct dirty_inode in = { k->ino, v->min_size, v->generation,
-				  v->flags };
+				  v->flags & ~(uint32_t)TRACK_EXACT };
 
 	if (k->where == to->where)
 		dirty_add_inode(to->d, &in);

@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -38,9 +39,14 @@
 #define QUIETS 32
 #define QUIET_BYTES (3u << 20)
 #define PAIR_BYTES (2u << 20)
+/* Files that are not mapped most of the time, in large folios. */
+#define FOLDS 2
+#define FOLD_PLACES 6
+#define FOLD_PAGES 32 /* of a place: some folios are as large */
 
 static uint64_t seed;
 static uint8_t *map[BIGS];
+static uint8_t *held; /* a mapping of some fold, for a while */
 static char big[BIGS][16];
 static uint8_t *direct; /* aligned */
 static struct io_uring ring;
@@ -319,6 +325,120 @@ static void op_clone(void)
 		close(from);
 	if (to >= 0)
 		close(to);
+}
+
+/* --- write(2) and stores that meet in one folio --- */
+
+static uint32_t fold_page(uint32_t place)
+{
+	return place * 2 * FOLD_PAGES + rnd(FOLD_PAGES);
+}
+
+static void fold_write(int fd, uint32_t place)
+{
+	uint64_t at = fold_page(place) * (uint64_t)PAGE;
+
+	fill(direct, 64);
+	if (rnd(2))
+		(void)!pwrite(fd, direct, PAGE * (1 + rnd(3)), (off_t)at);
+	else
+		(void)!pwrite(fd, direct, 1 + rnd(64),
+			      (off_t)at + rnd(PAGE - 64));
+}
+
+static void fold_store(uint8_t *p, uint32_t place)
+{
+	volatile uint8_t *q = p + fold_page(place) * (size_t)PAGE;
+
+	if (rnd(2)) /* first mapped for reading, with what lies around it */
+		(void)q[0];
+	if (rnd(4) == 0) /* the kernel stores */
+		(void)!syscall(SYS_getrandom, (void *)(uintptr_t)q, 9, 0);
+	else
+		q[rnd(PAGE)] = (uint8_t)rnd(256);
+}
+
+/* Direct I/O from elsewhere into a mapping. */
+static void fold_pinned(uint8_t *p, uint32_t place)
+{
+	int fd = open("quiet/q0", O_RDONLY | O_DIRECT);
+
+	if (fd < 0)
+		return;
+	(void)!pread(fd, p + fold_page(place) * (size_t)PAGE, PAGE,
+		     PAGE * (off_t)rnd(16));
+	close(fd);
+}
+
+static void fold_map(int fd, uint32_t place)
+{
+	uint8_t *p = mmap(NULL, QUIET_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  fd, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	if (rnd(4) == 0)
+		fold_pinned(p, place);
+	else
+		fold_store(p, place);
+	if (held || rnd(3)) {
+		munmap(p, QUIET_BYTES);
+		return;
+	}
+	held = p;
+}
+
+static void fold_held(uint32_t place)
+{
+	if (!held)
+		return;
+	fold_store(held, place);
+	if (rnd(2) == 0) {
+		munmap(held, QUIET_BYTES);
+		held = NULL;
+	}
+}
+
+/* Out of the page cache and back, in what folios readahead makes. */
+static void fold_reload(int fd)
+{
+	uint8_t buf[65536];
+	off_t at = 0;
+	ssize_t n;
+
+	fdatasync(fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	while (rnd(200) && (n = pread(fd, buf, sizeof(buf), at)) > 0)
+		at += n;
+}
+
+static void op_fold(void)
+{
+	uint32_t place = rnd(FOLD_PLACES), i;
+	char path[16];
+	int fd;
+
+	snprintf(path, sizeof(path), "fold%u", rnd(FOLDS));
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		return;
+	for (i = 1 + rnd(6); i > 0; i--) {
+		switch (rnd(10)) {
+		case 0:
+			fold_reload(fd);
+			break;
+		case 1:
+		case 2:
+			fold_map(fd, place);
+			break;
+		case 3:
+			fold_held(place);
+			break;
+		default:
+			fold_write(fd, place);
+		}
+	}
+	close(fd);
 }
 
 /* Large files that were cut grow again, so that there is something to map. */
@@ -766,6 +886,7 @@ static const struct op ops[] = {
 	{ op_chmod, 4 },     { op_chown, 4 },	{ op_times, 4 },
 	{ op_deceive, 5 },   { op_xattr, 6 },	{ op_xattr_again, 4 },
 	{ op_acl, 3 },	     { op_flags, 3 },	{ op_quiet, 16 },
+	{ op_fold, 16 },
 };
 
 static void run_one(const struct op *table, size_t n)
@@ -816,12 +937,15 @@ static int begin(const char *path)
 	if (is_xfs && (make_file("pair0", PAIR_BYTES, 'p') < 0 ||
 		       make_file("pair1", PAIR_BYTES, 'q') < 0))
 		return -1;
-	for (i = 0; i < QUIETS; i++) {
+	for (i = 0; i < QUIETS + FOLDS; i++) {
 		uint8_t *buf = malloc(QUIET_BYTES);
 		char q[32];
 		int fd;
 
-		snprintf(q, sizeof(q), "quiet/q%d", i);
+		if (i < QUIETS)
+			snprintf(q, sizeof(q), "quiet/q%d", i);
+		else
+			snprintf(q, sizeof(q), "fold%d", i - QUIETS);
 		fd = open(q, O_RDWR | O_CREAT, 0644);
 		if (!buf || fd < 0)
 			return -1;
