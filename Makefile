@@ -192,6 +192,7 @@ bench:
 	$(Q)scripts/install-deps build bench
 	$(Q)$(MAKE) all
 	$(Q)tests/bench/run
+	$(Q)tests/bench/tracked
 deps:
 	$(Q)scripts/install-deps
 
