@@ -143,8 +143,8 @@ static __always_inline int exact_fault(struct address_space *mapping,
 	    !exact_find(mapping->host, &x))
 		return 0;
 	if (!(x.active & TRACK_UNSETTLED) &&
-	    (!x.in || (x.in->flags & (TRACK_EXACT | TRACK_WHOLE)) !=
-			      TRACK_EXACT))
+	    (!x.in ||
+	     (x.in->flags & (TRACK_EXACT | TRACK_WHOLE)) != TRACK_EXACT))
 		return 0;
 	return exact_mark(mapping->host, &x, TRACK_DATA,
 			  first << TRACK_BLOCK_SHIFT,

@@ -542,6 +542,7 @@ void archiver_free(struct archiver *a)
 	free(a->paths);
 	places_free(a->root.children);
 	links_free(a->links);
+	moved_free(a->moved);
 	free(a->again);
 	free(a->file_systems);
 	prf64_free(a->prf);
@@ -588,6 +589,9 @@ void archiver_use_devices(struct archiver *a,
 void archiver_use_source(struct archiver *a, const struct change_source *source)
 {
 	a->opt.source = source;
+	/* without it what was moved is read again */
+	if (!a->moved)
+		(void)!moved_new(&a->moved);
 }
 
 uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev)

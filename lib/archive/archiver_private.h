@@ -5,6 +5,7 @@
  * archiver.c: life, sources, errors. walk.c: directories. relist.c: what
  * moves meanwhile. capture.c: one entry's metadata and small content.
  * batch.c: small files, many at once. large.c: large files, in segments.
+ * moved.c: files under new names.
  */
 #ifndef ARCHIVE_ARCHIVER_PRIVATE_H
 #define ARCHIVE_ARCHIVER_PRIVATE_H
@@ -99,6 +100,7 @@ struct dir_job {
 };
 
 struct link_table;
+struct moved;
 struct archive_devices;
 
 struct archiver {
@@ -120,6 +122,7 @@ struct archiver {
 	bool cdc_ready;
 	pthread_mutex_t lock;
 	struct link_table *links;
+	struct moved *moved; /* NULL: not tracked */
 	struct { /* guarded by lock: st_dev to a number that lasts */
 		uint64_t dev, fsid;
 		bool pseudo, synced;
@@ -233,6 +236,15 @@ void look_add_below(struct dir_job *to, const struct totals *child);
 /* Wait until no change is under way whose mark came before it: all such hold
  * the inode's lock (docs/change-tracking.md). */
 void look_wait(int fd, bool is_dir);
+
+/* moved.c */
+MUST_CHECK int moved_new(struct moved **out);
+void moved_free(struct moved *m); /* NULL is allowed */
+/* What the catalog knows of a file that is marked, and whose name is new where
+ * it is. True: *out has its old content, times and size, which are those of
+ * now. m may be NULL. */
+bool moved_find(struct moved *m, const struct archiver *a,
+		const struct node *now, struct node *out);
 
 /* relist.c */
 /* It was listed and is not there any more. */

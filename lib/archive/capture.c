@@ -295,11 +295,45 @@ static void capture_alone(struct walker *w, struct dir_job *dir,
 	}
 }
 
+/* A name that is new where it is: does the tracker know the inode, and that its
+ * content is what the catalog has under another name? */
+static bool is_moved(struct walker *w, const struct entry *entry,
+		     const struct node *n, struct node *was)
+{
+	const struct dirty *set;
+	const struct dirty_inode *in = look_inode(w->a, entry, n, &set);
+
+	return in && !w->a->opt.strict_ctime && n->size > 0 &&
+	       moved_find(w->a->moved, w->a, n, was) &&
+	       !look_is_content(in, was);
+}
+
+/* False: it is another by now. */
+static bool capture_moved(struct walker *w, struct dir_job *dir,
+			  struct entry *entry, struct node *n,
+			  const struct node *was, int fd)
+{
+	struct statx st;
+	int e = refresh(w, fd, n, &st);
+
+	if (e == 0 &&
+	    (!attr_is_same_file(was, n) || !attr_content_is_same(was, n)))
+		return false;
+	if (e == 0) {
+		n->content = was->content;
+		if (capture_is_racy(w->a, n))
+			n->flags |= NODE_RACY;
+	}
+	capture_done(w, dir, entry, n, false, e);
+	return true;
+}
+
 static void capture_file(struct walker *w, struct dir_job *dir,
 			 struct entry *entry, struct node *n,
 			 const struct statx *st, const struct node *old)
 {
 	CLEANUP_CLOSE int fd = -1;
+	struct node was;
 	int e = FAULT("archive.file");
 
 	if (e == 0)
@@ -312,6 +346,9 @@ static void capture_file(struct walker *w, struct dir_job *dir,
 	}
 	if (entry->tracked)
 		look_wait(fd, false);
+	if (!old && is_moved(w, entry, n, &was) &&
+	    capture_moved(w, dir, entry, n, &was, fd))
+		return;
 	if (n->size > BATCH_FILE_MAX || is_sparse(st) ||
 	    (n->flags & NODE_HARDLINK) ||
 	    (old && attr_content_is_same(old, n)) || !batch_of(w))

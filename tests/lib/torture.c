@@ -40,6 +40,7 @@
 #define QUIET_BYTES (3u << 20)
 #define PAIR_BYTES (2u << 20)
 /* Files that are not mapped most of the time, in large folios. */
+#define LAID (256u << 10)
 #define FOLDS 2
 #define FOLD_PLACES 6
 #define FOLD_PAGES 32 /* of a place: some folios are as large */
@@ -161,7 +162,7 @@ static void op_overwrite(void)
 static void op_hot_page(void)
 {
 	uint8_t byte = (uint8_t)rnd(256);
-	int fd = open(big[0], O_WRONLY);
+	int fd = open(any_big(), O_WRONLY);
 
 	if (fd < 0)
 		return;
@@ -914,6 +915,17 @@ static void run(unsigned long n)
 	}
 }
 
+/* In pieces: folios become as large as these. */
+static int lay(int fd, const uint8_t *buf, size_t len)
+{
+	size_t at;
+
+	for (at = 0; at < len; at += LAID)
+		if (write(fd, buf + at, LAID) != (ssize_t)LAID)
+			return -1;
+	return 0;
+}
+
 static int begin(const char *path)
 {
 	struct statfs fs;
@@ -950,7 +962,7 @@ static int begin(const char *path)
 		if (!buf || fd < 0)
 			return -1;
 		memset(buf, 'q' + i, QUIET_BYTES);
-		if (write(fd, buf, QUIET_BYTES) != (ssize_t)QUIET_BYTES)
+		if (lay(fd, buf, QUIET_BYTES) < 0)
 			return -1;
 		free(buf);
 		close(fd);
@@ -964,7 +976,7 @@ static int begin(const char *path)
 		if (!buf || fd < 0)
 			return -1;
 		fill(buf, BIG_BYTES);
-		if (write(fd, buf, BIG_BYTES) != (ssize_t)BIG_BYTES)
+		if (lay(fd, buf, BIG_BYTES) < 0)
 			return -1;
 		free(buf);
 		map[i] = mmap(NULL, BIG_BYTES, PROT_READ | PROT_WRITE,
