@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# not tsan
+#
+# What the tracker spares a backup from reading: files under new names, and
+# the parts of a large folio that nobody wrote.
+
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154
+
+load ../lib/helpers
+load ../lib/daemon
+
+setup_file() { daemon_probe; }
+
+setup() {
+	daemon_setup
+	M=$T/mnt
+	tm_init >/dev/null
+}
+
+teardown() { daemon_teardown; }
+
+# tracked_on ext4|xfs: files that were backed up, and are tracked.
+tracked_on() {
+	mkdir -p "$M"
+	truncate -s 400M "$M.img"
+	"mkfs.$1" -q "$M.img"
+	mount -o loop "$M.img" "$M"
+	daemon_starts
+	track add "$M"
+	mkdir "$M/from" "$M/to"
+	head -c 60000 /dev/urandom >"$M/from/small"
+	head -c 3M /dev/urandom >"$M/from/large"
+	head -c 60000 /dev/urandom >"$M/from/linked"
+	head -c 60000 /dev/urandom >"$M/from/renamed"
+	dd if=/dev/urandom of="$M/folios" bs=1M count=32 status=none
+	backs_up scan
+	backs_up tracker
+}
+
+names_change() {
+	mv "$M/from/small" "$M/from/large" "$M/to"
+	ln "$M/from/linked" "$M/to/name"
+	mv "$M/from/renamed" "$M/from/name"
+	backs_up tracker
+	[ "$(summary bytes_read)" = 0 ]
+	is_captured
+	# what is written is read, wherever it is now
+	echo more >>"$M/to/small"
+	mv "$M/to/small" "$M/from/again"
+	printf x | dd of="$M/to/name" bs=1 seek=5 conv=notrunc status=none
+	mv "$M/to/name" "$M/to/other"
+	backs_up tracker
+	[ "$(summary bytes_read)" -ge 120000 ]
+	is_captured
+}
+
+@test "ext4: what is moved, renamed or linked is not read again" {
+	tracked_on ext4
+	names_change
+}
+
+@test "xfs: what is moved, renamed or linked is not read again" {
+	tracked_on xfs
+	names_change
+}
+
+@test "another file in the place of a moved one is read" {
+	tracked_on ext4
+	mv "$M/from/small" "$M/to/small"
+	head -c 60000 /dev/urandom >"$M/to/new"
+	touch -r "$M/to/small" "$M/to/new"
+	mv "$M/to/new" "$M/to/small"
+	backs_up tracker
+	[ "$(summary bytes_read)" -ge 60000 ]
+	is_captured
+}
+
+# One page in each half of a MiB; the first one may bring its whole folio.
+pages_change() {
+	local i
+	for ((i = 0; i < 64; i++)); do
+		dd if=/dev/urandom of="$M/folios" bs=4096 seek=$((i * 128 + 7)) \
+			count=1 conv=notrunc status=none
+	done
+	backs_up tracker
+	is_captured
+	[ "$(summary bytes_read)" -ge 262144 ]
+	[ "$(summary bytes_read)" -le 3145728 ]
+}
+
+needs_exact() {
+	"$TIDEMARK" status | grep -q 'hook set tracepoint' ||
+		skip "the hook set marks whole folios"
+	bpftool btf dump file /sys/kernel/btf/vmlinux |
+		grep -q btf_trace_mm_filemap_fault ||
+		skip "the kernel tells of no faults"
+}
+
+@test "ext4: of a large folio what was written is read" {
+	tracked_on ext4
+	needs_exact
+	pages_change
+}
+
+@test "xfs: of a large folio what was written is read" {
+	tracked_on xfs
+	needs_exact
+	pages_change
+}
