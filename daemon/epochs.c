@@ -360,14 +360,15 @@ static int begin(struct epochs *e, struct fs *fs,
 	out->token.epoch = fs->epoch++;
 	out->why = fs_mistrust(e, fs, since);
 	out->trusted = !out->why;
-	if (out->trusted)
-		note_consumer(fs, consumer, since->epoch);
 	/* of a new one nothing is known but that it needs what comes now */
-	if (!out->trusted && consumer[0])
-		note_consumer(fs, consumer, out->token.epoch);
-	r = tidy(fs);
-	if (r == 0 && out->trusted)
+	if (consumer[0])
+		note_consumer(fs, consumer,
+			      out->trusted ? since->epoch : out->token.epoch);
+	/* before epochs are joined that only the consumers tell apart */
+	if (out->trusted)
 		r = fs_collect(fs, since->epoch, &out->dirty);
+	if (r == 0)
+		r = tidy(fs);
 	if (r < 0 || out->dirty.lost) {
 		out->trusted = false;
 		out->why = "the marks that were kept cannot be read";

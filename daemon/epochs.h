@@ -80,8 +80,9 @@ MUST_CHECK int epochs_want(struct epochs *e, const char *path);
 MUST_CHECK int epochs_remove(struct epochs *e, const char *path, char **point);
 
 /* since: NULL, or what the last recovery point remembers. consumer: who asks
- * (a hash of repository and sources). -ENODEV (not logged): dev is not
- * tracked. */
+ * (a hash of repository and sources); "": nothing is kept for whoever this is,
+ * who has asked as somebody before, or needs it but once. -ENODEV (not
+ * logged): dev is not tracked. */
 MUST_CHECK int epochs_begin(struct epochs *e, dev_t dev,
 			    const struct epochs_token *since,
 			    const char *consumer, struct epochs_answer *out);

@@ -18,6 +18,7 @@
 #include "tools/backup_device.h"
 #include "tools/backup_job.h"
 #include "tools/backup_options.h"
+#include "tools/backup_passes.h"
 #include "tools/backup_track.h"
 #include "tools/commands.h"
 #include "tools/opened.h"
@@ -39,7 +40,8 @@ struct backup {
 	uint8_t set[SHA256_LEN];      /* backup_set_id() */
 	struct writer *writer;
 	struct archiver *archiver;
-	struct count *count; /* NULL: nobody watches */
+	struct passes *passes; /* NULL: one is enough */
+	struct count *count;   /* NULL: nobody watches */
 	struct backup_job job;
 	int64_t began; /* output_clock() */
 	/* the opening thread */
@@ -319,6 +321,7 @@ static void commit_catalog(struct backup *b)
 static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 {
 	struct archive_progress p;
+	struct passes_result r;
 
 	archiver_progress(b->archiver, &p);
 	*s = (struct snapshot_stats){
@@ -333,6 +336,42 @@ static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 		.duration_ns = (uint64_t)(output_clock() - b->began),
 		.errors = p.errors,
 	};
+	if (!b->passes)
+		return;
+	passes_result(b->passes, &r);
+	s->files_new += r.files_new;
+	s->files_changed += r.files_changed;
+	s->bytes_read += r.bytes_read;
+	s->files_unchanged =
+		s->files - MIN(s->files, s->files_new + s->files_changed);
+}
+
+static void report_passes(const struct backup *b)
+{
+	struct passes_result r;
+
+	passes_result(b->passes, &r);
+	if (r.is_consistent)
+		output_note("instant: one for all, frozen for %.1f ms after "
+			    "%u %s\n",
+			    (double)r.frozen_ns / 1e6, r.passes - 1,
+			    r.passes == 2 ? "pass" : "passes");
+	else
+		log_warn("the snapshot is not of one instant, as "
+			 "--consistent asks: %s",
+			 r.why);
+}
+
+static void report_passes_json(const struct backup *b, struct json_out *j)
+{
+	struct passes_result r;
+
+	passes_result(b->passes, &r);
+	json_bool(j, "consistent", r.is_consistent);
+	json_u64(j, "passes", r.passes);
+	json_double(j, "frozen_ms", (double)r.frozen_ns / 1e6);
+	if (!r.is_consistent)
+		json_str(j, "not_consistent", r.why);
 }
 
 static const char *source_of(const struct backup *b)
@@ -375,6 +414,8 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 	if (why_of(b))
 		output_note("%s: %s\n", b->device ? "read whole" : "scanned",
 			    why_of(b));
+	if (b->passes)
+		report_passes(b);
 	if (skipped)
 		output_note("nothing changed: no snapshot\n");
 	else if (cli_flag(b->cli, "dry-run"))
@@ -403,10 +444,21 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 	json_str(&line.json, "change_source", source_of(b));
 	if (why_of(b))
 		json_str(&line.json, "scan_reason", why_of(b));
+	if (b->passes)
+		report_passes_json(b, &line.json);
 	json_u64(&line.json, "head", h->counter);
 	if (!skipped && !cli_flag(b->cli, "dry-run"))
 		json_str(&line.json, "snapshot_id", id);
 	output_end(&line);
+}
+
+static bool is_consistent(const struct backup *b)
+{
+	struct passes_result r = { 0 };
+
+	if (b->passes)
+		passes_result(b->passes, &r);
+	return r.is_consistent;
 }
 
 static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
@@ -427,6 +479,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	memcpy(s.parent, parent.id, OBJECT_ID_LEN);
 	fill_stats(b, &s.stats);
 	s.partial = s.stats.errors > 0;
+	s.consistent = is_consistent(b);
 	s.host = b->in.host;
 	s.user = (char *)opened_user(user);
 	s.program = (char *)"tidemark " TIDEMARK_VERSION;
@@ -456,28 +509,41 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	return e;
 }
 
-/* One walk and one try to commit. */
-static int run_once(struct backup *b, const struct archiver_options *opt,
-		    bool *lost)
+/* What the backup itself writes to must not wait for what it holds still. */
+static int check_passes(struct backup *b)
 {
-	uint8_t tree[CHUNK_ID_LEN];
-	struct progress *progress;
-	char **paths;
-	uint32_t n;
+	const char *needs[] = { store_location(b->o.store), b->o.cache_dir };
+
+	return b->passes ? passes_check(b->passes, b->track, needs,
+					ARRAY_LEN(needs))
+			 : 0;
+}
+
+static int more_passes(struct backup *b, uint8_t tree[CHUNK_ID_LEN])
+{
+	struct passes_run r = { .archiver = b->archiver,
+				.track = b->track,
+				.catalog = b->catalog,
+				.skips = b->in.skips,
+				.n_skips = b->in.n_skips };
 	int e;
 
-	*lost = false;
-	e = archiver_new(opt, &b->archiver);
-	if (e < 0)
-		return e;
-	e = open_catalog(b);
-	if (e < 0)
-		return e;
-	e = begin_tracking(b, opt);
-	if (e < 0)
-		return e;
-	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
-	paths = archiver_paths(b->archiver, &n);
+	memcpy(r.tree, tree, CHUNK_ID_LEN);
+	e = passes_run(b->passes, &r);
+	b->archiver = r.archiver;
+	b->track = r.track;
+	memcpy(tree, r.tree, CHUNK_ID_LEN);
+	return e;
+}
+
+static int walk(struct backup *b, const struct archiver_options *opt,
+		uint8_t tree[CHUNK_ID_LEN])
+{
+	struct progress *progress;
+	uint32_t n;
+	char **paths = archiver_paths(b->archiver, &n);
+	int e;
+
 	/* fts crashes on an empty list */
 	if (n > 0 && progress_is_wanted() && b->in.stream_fd < 0 &&
 	    !b->in.devices)
@@ -487,10 +553,41 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	e = archiver_run(b->archiver, tree);
 	progress_stop(progress);
 	count_stop(TAKE_PTR(b->count));
+	if (e == 0 && b->passes)
+		e = more_passes(b, tree);
 	if (e == 0 && cli_interrupted())
 		e = -EINTR;
 	if (e == 0 && b->in.command)
 		e = backup_command_end(&b->in);
+	return e;
+}
+
+/* One walk, or as many as one instant needs, and one try to commit. */
+static int run_once(struct backup *b, const struct archiver_options *opt,
+		    bool *lost)
+{
+	uint8_t tree[CHUNK_ID_LEN];
+	int e = 0;
+
+	*lost = false;
+	if (cli_flag(b->cli, "consistent"))
+		e = passes_new(opt,
+			       (unsigned int)cli_u64(b->cli, "freeze-max",
+						     PASSES_FREEZE_MS_DEFAULT),
+			       &b->passes);
+	if (e == 0)
+		e = archiver_new(b->passes ? passes_archiver(b->passes) : opt,
+				 &b->archiver);
+	if (e == 0)
+		e = open_catalog(b);
+	if (e == 0)
+		e = begin_tracking(b, opt);
+	if (e == 0)
+		e = check_passes(b);
+	if (e < 0)
+		return e;
+	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
+	e = walk(b, opt, tree);
 	return e < 0 ? e : finish(b, tree, lost);
 }
 
@@ -498,6 +595,7 @@ static void drop_run(struct backup *b)
 {
 	archiver_free(b->archiver);
 	b->archiver = NULL;
+	passes_free(TAKE_PTR(b->passes));
 	writer_free(b->writer);
 	b->writer = NULL;
 	track_end(TAKE_PTR(b->track));
@@ -559,6 +657,8 @@ static int code_of(struct backup *b, int e)
 		return e == -ECANCELED ? CLI_FATAL : cli_exit_of(e);
 	if (b->archiver)
 		archiver_progress(b->archiver, &p);
+	if (b->passes && !is_consistent(b))
+		return CLI_PARTIAL;
 	return p.errors ? CLI_PARTIAL : CLI_OK;
 }
 

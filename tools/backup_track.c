@@ -24,6 +24,8 @@
 /* Of all file systems: they must fit into the catalog. */
 #define WITNESSES_MAX 1024
 
+#define WHY_TWICE "a file system is there by two mounts, and there are patterns"
+
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000
 #endif
@@ -48,6 +50,7 @@ struct track {
 	bool no_daemon;
 	bool twice;    /* one file system, by two mounts */
 	bool is_stale; /* options, patterns or mounts differ */
+	bool again;    /* a later pass */
 	struct catalog_key *below;
 	size_t n_below, cap_below;
 	uint8_t options[SHA256_LEN];
@@ -352,6 +355,8 @@ static int call(int fd, const char *op, const struct place *p,
 	json_u64(&j, "minor", p->dev & 0xffffffff);
 	if (consumer)
 		json_hex(&j, "consumer", consumer, SHA256_LEN);
+	else
+		json_str(&j, "consumer", "");
 	if (since) {
 		json_hex(&j, "instance", since->instance, 16);
 		json_hex(&j, "fs", since->fs, 16);
@@ -367,7 +372,9 @@ static int ask_daemon(struct track *t, int fd, struct place *p)
 	CLEANUP_JSON struct json *reply = NULL;
 	CLEANUP_CLOSE int passed = -1;
 	const struct token_fs *since = token_find(t->last, p->fsid);
-	int e = call(fd, "begin", p, t->opt.consumer, since, &reply, &passed);
+	/* what is kept for the backup stays until it is finished */
+	const uint8_t *consumer = t->again ? NULL : t->opt.consumer;
+	int e = call(fd, "begin", p, consumer, since, &reply, &passed);
 
 	return e < 0 ? e : take_answer(t, p, reply, passed, since != NULL);
 }
@@ -470,8 +477,7 @@ static int load_token(struct track *t)
 	if (t->opt.differs)
 		set_why(t, "the options ask for more than a tracker can spare");
 	else if (differs)
-		set_why(t, "a file system is there by two mounts, and there "
-			   "are patterns");
+		set_why(t, WHY_TWICE);
 	/* without one it is said how the last backup was made */
 	if (t->opt.differs || differs || t->opt.scan || !bytes.p)
 		return 0;
@@ -651,6 +657,85 @@ void track_commit(struct track *t)
 							: NOTE_NOT_TRACKED);
 }
 
+/* --- once more --- */
+
+int track_settle(struct track *t)
+{
+	int e = t->index_complete ? 0 : tracked_index(t->opt.catalog);
+
+	t->index_complete |= e == 0;
+	/* of this pass: what the next one comes to is another matter */
+	if (e == 0)
+		e = forget_unseen(t);
+	return e < 0 ? e : catalog_renew(t->opt.catalog);
+}
+
+static int look_again(struct track *t, const struct track *before, int daemon)
+{
+	size_t i;
+	int e = next_token(before, t->last);
+
+	if (e < 0)
+		set_why(t, "too many directories could not be read");
+	if (e == 0)
+		e = describe(t);
+	if (e == 0 && memcmp(t->options, t->last->options, SHA256_LEN) != 0)
+		set_why(t, "something was mounted or unmounted below the "
+			   "sources");
+	if (t->twice && filter_has_patterns(t->opt.filter))
+		set_why(t, WHY_TWICE);
+	if (e < 0 || t->why)
+		return e < 0 ? e : -ESTALE;
+	e = ask_all(t, daemon);
+	for (i = 0; e == 0 && i < t->n_places; i++)
+		if (!t->places[i].is_trusted)
+			e = -ESTALE;
+	return e < 0 ? e : use(t);
+}
+
+int track_again(struct track *last, struct archiver *archiver,
+		struct track **out, char *why, size_t size)
+{
+	const char *path = getenv("TIDEMARK_SOCKET") ?: CONTROL_SOCKET;
+	struct track *t = calloc(1, sizeof(*t));
+	CLEANUP_CLOSE int fd = -1;
+	int e = 0;
+
+	if (!t)
+		return -ENOMEM;
+	t->opt = last->opt;
+	t->opt.archiver = archiver;
+	t->again = true;
+	t->index_complete = last->index_complete;
+	t->last = calloc(1, sizeof(*t->last));
+	e = t->last ? control_connect(path, &fd) : -ENOMEM;
+	if (e == 0)
+		e = look_again(t, last, fd);
+	if (e < 0) {
+		snprintf(why, size, "%s",
+			 t->why ?: "the tracker could not be asked");
+		track_end(t);
+		return e == -ENOMEM ? e : -ESTALE;
+	}
+	/* how the backup began is what its result says */
+	snprintf(t->source, sizeof(t->source), "%s", track_source(last));
+	if (last->why)
+		set_why(t, last->why);
+	*out = t;
+	return 0;
+}
+
+int track_places(const struct track *t, track_place_fn *fn, void *arg)
+{
+	size_t i;
+	int e = 0;
+
+	for (i = 0; e == 0 && t && i < t->n_places; i++)
+		e = fn(arg, t->places[i].path,
+		       t->places[i].asked == ASKED_DAEMON);
+	return e;
+}
+
 void track_end(struct track *t)
 {
 	size_t i;
@@ -673,6 +758,8 @@ const char *track_source(struct track *t)
 	const char *names[3];
 	size_t i, by[3] = { 0 }, n = 0;
 
+	if (t && t->again)
+		return t->source;
 	for (i = 0; t && t->tracked && i < t->n_places; i++)
 		by[t->places[i].is_trusted ? t->places[i].asked
 					   : ASKED_NOBODY]++;

@@ -30,6 +30,21 @@ struct track_options {
 
 /* Before archiver_run(). */
 MUST_CHECK int track_begin(const struct track_options *opt, struct track **out);
+/* After archiver_run(), if there is to be another one: what it found is what
+ * the next compares with. */
+MUST_CHECK int track_settle(struct track *t);
+/*
+ * The same backup looks once more, at what changed since last was begun: *out
+ * is for archiver, and what is committed in the end. last stays as it is; its
+ * archiver and it may be freed then. -ESTALE: it cannot be told what changed,
+ * why gets why not.
+ */
+MUST_CHECK int track_again(struct track *last, struct archiver *archiver,
+			   struct track **out, char *why, size_t size);
+typedef int track_place_fn(void *arg, const char *path, bool is_tracked);
+/* Each file system of the sources, by a path on it, and whether the daemon
+ * tracks it; ends with a result that is not 0, and returns it. t may be NULL. */
+int track_places(const struct track *t, track_place_fn *fn, void *arg);
 /* After it: give the catalog the token for the next time, just before
  * catalog_commit(). */
 void track_commit(struct track *t);

@@ -279,5 +279,6 @@ void show_snapshot_json(struct json_out *j, const struct snapshot *s)
 	if (s->has_parent)
 		json_hex(j, "parent", s->parent, OBJECT_ID_LEN);
 	json_bool(j, "partial", s->partial);
+	json_bool(j, "consistent", s->consistent);
 	stats_json(j, &s->stats);
 }

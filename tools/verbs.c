@@ -202,6 +202,24 @@ static const struct cli_opt backup_opts[] = {
 		      "runs and tracks the file systems of the sources; and "
 		      "btrfs is asked itself. The next backup without it "
 		      "looks only at what changed since."),
+	FLAG("consistent", 0, "one instant for all, by freezing it shortly", G,
+	    .excludes = "scan ignore-inode exclude-larger-than dry-run device "
+			"stdin stdin-from-command",
+	    .detail = "What changed while the backup ran is read again, until "
+		      "little is left; that is read while the file systems of "
+		      "the sources are frozen: who writes there waits, for "
+		      "--freeze-max at most. The snapshot then holds one "
+		      "instant, as after a power failure. The file systems "
+		      "must be tracked (tidemark-track(1)), and neither the "
+		      "repository nor the local catalog may lie on them. If "
+		      "files change too fast, there is a snapshot as without "
+		      "this option, a warning, and exit status 3."),
+	OPT(INT, "freeze-max", 0, "MS",
+	    "with --consistent: freeze for this many milliseconds at most; "
+	    "2000 if not given", G, .min = 1, .max = 60000,
+	    .needs = "consistent",
+	    .detail = "A process of its own thaws when they are over, whatever "
+		      "became of the backup."),
 	FLAG("ignore-inode", 0, "an inode number that differs is no change", G,
 	    .detail = "For file systems that number their files anew at each "
 		      "mount."),

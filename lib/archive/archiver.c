@@ -166,14 +166,6 @@ struct lane *walker_lane(struct walker *w)
 	return w->lane;
 }
 
-int walker_put(void *arg, enum chunk_kind kind, struct span bytes,
-	       uint8_t id[CHUNK_ID_LEN])
-{
-	struct walker *w = arg;
-
-	return lane_add(w->lane, kind, bytes, id);
-}
-
 bool archiver_has(struct archiver *a, const uint8_t id[CHUNK_ID_LEN])
 {
 	struct writer *w = writer_get(a);
@@ -690,6 +682,7 @@ static int run_walk(struct archiver *a)
 	}
 	pool_push(a->pool, &root->job);
 	pool_wait(a->pool);
+	defer_end(a);
 	pool_free(a->pool);
 	return 0;
 }

@@ -47,6 +47,8 @@ struct archive_progress {
 	uint64_t errors;
 };
 
+struct kept_maps;
+
 struct archive_skip { /* an inode that is never entered */
 	uint64_t dev, ino;
 };
@@ -75,6 +77,12 @@ struct archiver_options {
 			uint64_t size);
 	/* Polled for each entry: true ends the walk. May be NULL. */
 	bool (*stopped)(void);
+	/* Called once, when nothing of the sources will be read any more: trees
+	 * are made after it, on one thread. For few changes. May be NULL. */
+	void (*all_read)(void *arg);
+	/* Maps of large files that were made in another run of the same backup,
+	 * and those of this one. May be NULL. */
+	struct kept_maps *maps;
 	/* The writer; called when it is first needed, from any thread, and
 	 * may block. NULL: it could not be had (logged). */
 	struct writer *(*writer)(void *arg);
@@ -98,6 +106,9 @@ void archiver_use_skips(struct archiver *a, const struct archive_skip *skips,
  * was stopped. -ENOENT: none of the sources could be read. */
 MUST_CHECK int archiver_run(struct archiver *a, uint8_t tree[CHUNK_ID_LEN]);
 void archiver_progress(struct archiver *a, struct archive_progress *out);
+/* If the writer is used by another archiver after this one: what this one has
+ * gathered is stored. Before archiver_free(). */
+MUST_CHECK int archiver_flush(struct archiver *a);
 void archiver_free(struct archiver *a);
 /* After archiver_run(): directories in which something went wrong, to be
  * looked at again whatever a tracker says. Valid as long as a. */

@@ -6,6 +6,7 @@
  * moves meanwhile. capture.c: one entry's metadata and small content.
  * batch.c: small files, many at once. large.c: large files, in segments.
  * moved.c: files under new names.
+ * defer.c: reading first, trees later.
  */
 #ifndef ARCHIVE_ARCHIVER_PRIVATE_H
 #define ARCHIVE_ARCHIVER_PRIVATE_H
@@ -131,6 +132,8 @@ struct archiver {
 	struct archive_progress progress; /* atomic counters */
 	int error;			  /* atomic: of the repository */
 	uint8_t tree[CHUNK_ID_LEN];
+	struct pool_job *deferred; /* guarded by lock; see defer.c */
+	bool all_is_read;	   /* guarded by lock */
 	struct catalog_key *again; /* guarded by lock */
 	size_t n_again;		   /* guarded by lock; see archiver_again() */
 };
@@ -170,10 +173,18 @@ bool archiver_has_content(struct archiver *a, struct span content);
  * that is seen so for the first time is synced: nothing of it was read yet. */
 uint64_t archiver_fsid(struct archiver *a, uint64_t dev, int fd, bool sync,
 		       bool *pseudo);
-int walker_put(void *arg, enum chunk_kind kind, struct span bytes,
-	       uint8_t id[CHUNK_ID_LEN]);
 /* The path of name in dir (or of dir), malloc'd; NULL without memory. */
 char *archiver_path(const struct dir_job *dir, struct span name);
+
+/* defer.c */
+/* Everything in dir is read: is its tree made later? Then it is remembered. */
+bool defer_dir(struct dir_job *dir);
+/* No job is left: make all the trees. */
+void defer_end(struct archiver *a);
+int walker_put(void *arg, enum chunk_kind kind, struct span bytes,
+	       uint8_t id[CHUNK_ID_LEN]);
+/* A map that this backup has made; {NULL, 0}: not kept. */
+struct span kept_map(const struct archiver *a, const uint8_t id[CHUNK_ID_LEN]);
 
 /* walk.c */
 void dir_job_run(struct pool_job *job, unsigned int worker);

@@ -167,6 +167,26 @@ static int take_extent(struct patch *p, const struct extent *x, uint64_t pos)
 }
 
 static int take_map(struct patch *p, struct span content, uint64_t pos,
+		    unsigned int level);
+
+static int take_submap(struct patch *p, const uint8_t id[CHUNK_ID_LEN],
+		       uint64_t pos, unsigned int level)
+{
+	struct span kept = kept_map(p->w->a, id);
+	struct chunk_ref ref;
+	int e;
+
+	if (kept.p)
+		return take_map(p, kept, pos, level);
+	e = repo_chunk_get(p->reader, CHUNK_MAP, id, &ref);
+	if (e < 0)
+		return -EUCLEAN;
+	e = take_map(p, ref.data, pos, level);
+	repo_chunk_put(p->reader, &ref);
+	return e;
+}
+
+static int take_map(struct patch *p, struct span content, uint64_t pos,
 		    unsigned int level)
 {
 	struct content_iter it;
@@ -176,19 +196,13 @@ static int take_map(struct patch *p, struct span content, uint64_t pos,
 	if (e == 0 && it.depth != level && level != UINT8_MAX)
 		e = -EUCLEAN;
 	while (e == 0 && (e = content_next(&it, &x)) == 1) {
-		struct chunk_ref ref;
-
 		e = 0;
 		if (x.len > UINT64_MAX - pos)
 			return -EUCLEAN;
 		if (it.depth == 0) {
 			e = take_extent(p, &x, pos);
 		} else if (pos + x.len > p->at && pos < p->size) {
-			e = repo_chunk_get(p->reader, CHUNK_MAP, x.id, &ref);
-			if (e < 0)
-				return -EUCLEAN;
-			e = take_map(p, ref.data, pos, it.depth - 1u);
-			repo_chunk_put(p->reader, &ref);
+			e = take_submap(p, x.id, pos, it.depth - 1u);
 		}
 		pos += x.len;
 		if (pos >= p->size)

@@ -667,6 +667,8 @@ void dir_job_done(struct walker *w, struct dir_job *dir)
 	       __atomic_sub_fetch(&dir->pending, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct dir_job *parent = dir->parent;
 
+		if (defer_dir(dir))
+			return;
 		dir_finish(w, dir);
 		dir_free(dir);
 		dir = parent;

@@ -31,6 +31,7 @@ static const char *const points[] = {
 	"prune.delete",	   /* before each deletion */
 	"restore.file",	   /* before a restored file gets its name */
 	"archive.file",	   /* before a source file is read */
+	"backup.frozen",   /* file systems frozen, before marks are taken */
 };
 
 int fault_armed;

@@ -533,6 +533,25 @@ int catalog_flush(struct catalog *c)
 	return e;
 }
 
+int catalog_renew(struct catalog *c)
+{
+	int e = 0, rc;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->pending || c->n_pairs)
+		e = flush(c);
+	if (e == 0) {
+		mdb_txn_abort(c->read);
+		c->read = NULL;
+		rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &c->read);
+		if (rc)
+			e = fail(rc, "begin");
+	}
+	c->failed |= e < 0;
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
 int catalog_keep(struct catalog *c, struct catalog_key key)
 {
 	int e;

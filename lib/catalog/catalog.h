@@ -93,6 +93,9 @@ void catalog_set_note(struct catalog *c, uint8_t note);
 
 /* Write all that was put, for a run that may die. */
 MUST_CHECK int catalog_flush(struct catalog *c);
+/* Write all that was put, and read it from now on. Spans from before are not
+ * valid any more. */
+MUST_CHECK int catalog_renew(struct catalog *c);
 /* Keep this record although it was not replaced. */
 MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);
 

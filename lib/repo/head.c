@@ -239,7 +239,8 @@ static int snapshot_body(const struct snapshot *s, struct buf *b)
 	if (r == 0)
 		r = buf_append(b, s->tree, CHUNK_ID_LEN);
 	if (r == 0)
-		r = buf_u8(b, (uint8_t)(s->has_parent | s->partial << 1));
+		r = buf_u8(b, (uint8_t)(s->has_parent | s->partial << 1 |
+					s->consistent << 2));
 	if (r == 0)
 		r = buf_append(b, s->parent, OBJECT_ID_LEN);
 	if (r == 0)
@@ -286,12 +287,13 @@ static int snapshot_parse(struct reader *rd, struct snapshot *s)
 	tree = rd_take(rd, CHUNK_ID_LEN);
 	flags = rd_u8(rd);
 	parent = rd_take(rd, OBJECT_ID_LEN);
-	if (rd->bad || flags > 3)
+	if (rd->bad || flags > 7)
 		return -EUCLEAN;
 	memcpy(s->tree, tree.p, CHUNK_ID_LEN);
 	memcpy(s->parent, parent.p, OBJECT_ID_LEN);
 	s->has_parent = flags & 1;
 	s->partial = flags & 2;
+	s->consistent = flags & 4;
 	r = get_string(rd, &s->host);
 	if (r == 0)
 		r = get_string(rd, &s->user);

@@ -72,7 +72,8 @@ struct snapshot {
 	uint8_t tree[CHUNK_ID_LEN];
 	bool has_parent;
 	uint8_t parent[OBJECT_ID_LEN];
-	bool partial; /* some sources could not be read */
+	bool partial;	 /* some sources could not be read */
+	bool consistent; /* all of one instant */
 	struct snapshot_stats stats;
 };
 

@@ -45,7 +45,10 @@ MUST_CHECK int writer_new(struct repo *r, const struct writer_options *opt,
 void writer_free(struct writer *w);
 struct repo *writer_repo(const struct writer *w);
 MUST_CHECK int lane_new(struct writer *w, struct lane **out);
+/* Chunks that are gathered and not yet in a frame are dropped. */
 void lane_free(struct lane *l);
+/* Put what is gathered into a pack, for a lane that ends before the session. */
+MUST_CHECK int lane_flush(struct lane *l);
 
 /* The id of data (one byte or more); it is stored unless it is there. */
 MUST_CHECK int lane_add(struct lane *l, enum chunk_kind kind, struct span data,

@@ -65,7 +65,6 @@ struct writer {
 };
 
 void *writer_finisher(void *arg);
-MUST_CHECK int lane_flush(struct lane *l);
 
 /* session.c; lock: held */
 MUST_CHECK int session_add_frame(struct writer *w, uint32_t *ordinal);

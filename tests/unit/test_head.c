@@ -225,6 +225,7 @@ static void make_snapshot(struct snapshot *s)
 		.n_tags = 1,
 		.has_parent = true,
 		.partial = true,
+		.consistent = true,
 		.stats = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, UINT64_MAX },
 	};
 	prng_fill(5, s->tree, sizeof(s->tree));
@@ -248,7 +249,7 @@ static void test_snapshot_round_trip(void **state)
 	assert_int_equal(back.time_ns, s.time_ns);
 	assert_memory_equal(back.tree, s.tree, CHUNK_ID_LEN);
 	assert_memory_equal(back.parent, s.parent, OBJECT_ID_LEN);
-	assert_true(back.has_parent && back.partial);
+	assert_true(back.has_parent && back.partial && back.consistent);
 	assert_string_equal(back.host, host);
 	assert_string_equal(back.user, user);
 	assert_string_equal(back.program, program);
@@ -348,7 +349,7 @@ static void test_hostile_snapshots(void **state)
 		body.p[i] = was;
 	}
 	/* flags that are not defined */
-	body.p[8 + CHUNK_ID_LEN] = 4;
+	body.p[8 + CHUNK_ID_LEN] = 8;
 	assert_int_equal(decode_snapshot(SPAN_OF(&body)), -EUCLEAN);
 	/* a NUL in a name would cut it short */
 	body.p[8 + CHUNK_ID_LEN] = 3;
