@@ -533,25 +533,6 @@ int catalog_flush(struct catalog *c)
 	return e;
 }
 
-int catalog_renew(struct catalog *c)
-{
-	int e = 0, rc;
-
-	pthread_mutex_lock(&c->lock);
-	if (c->pending || c->n_pairs)
-		e = flush(c);
-	if (e == 0) {
-		mdb_txn_abort(c->read);
-		c->read = NULL;
-		rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &c->read);
-		if (rc)
-			e = fail(rc, "begin");
-	}
-	c->failed |= e < 0;
-	pthread_mutex_unlock(&c->lock);
-	return e;
-}
-
 int catalog_keep(struct catalog *c, struct catalog_key key)
 {
 	int e;
@@ -585,6 +566,48 @@ static int sweep(struct catalog *c, MDB_txn *txn)
 	}
 	mdb_cursor_close(cur);
 	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* lock: held */
+static int sweep_now(struct catalog *c)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+
+	if (rc)
+		return fail(rc, "begin");
+	rc = c->dirty ? 0 : forget_trust(c, txn);
+	if (rc == 0)
+		rc = sweep(c, txn);
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	c->dirty |= rc == 0;
+	return rc ? fail(rc, "write") : 0;
+}
+
+int catalog_renew(struct catalog *c)
+{
+	int e = 0, rc;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->pending || c->n_pairs)
+		e = flush(c);
+	if (e == 0 && !c->keep_all)
+		e = sweep_now(c);
+	if (e == 0) {
+		c->keep_all = true;
+		seen_release(&c->seen);
+		mdb_txn_abort(c->read);
+		c->read = NULL;
+		rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &c->read);
+		if (rc)
+			e = fail(rc, "begin");
+	}
+	c->failed |= e < 0;
+	pthread_mutex_unlock(&c->lock);
+	return e;
 }
 
 /* What a tracker's next run relies on. */

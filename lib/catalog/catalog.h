@@ -93,8 +93,13 @@ void catalog_set_note(struct catalog *c, uint8_t note);
 
 /* Write all that was put, for a run that may die. */
 MUST_CHECK int catalog_flush(struct catalog *c);
-/* Write all that was put, and read it from now on. Spans from before are not
- * valid any more. */
+/*
+ * A run goes on with another pass, which compares with what this one has put:
+ * write that, drop what was neither put nor kept unless catalog_keep_all() was
+ * called, and begin anew to count what is put or kept. Later passes look at
+ * less than everything: they keep all. Spans from before are not valid any
+ * more.
+ */
 MUST_CHECK int catalog_renew(struct catalog *c);
 /* Keep this record although it was not replaced. */
 MUST_CHECK int catalog_keep(struct catalog *c, struct catalog_key key);

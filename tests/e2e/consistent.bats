@@ -255,6 +255,30 @@ one_instant_of() { # TYPE
 	[ "$output" = b ]
 }
 
+# Its record of the first pass must not be believed when it comes back.
+@test "what leaves the sources between two passes, and comes back later" {
+	disk ext4
+	daemon_starts "$M"
+	mkdir -p "$M/src/a" "$M/src/z" "$M/out"
+	echo first >"$M/src/z/file"
+	echo first >"$M/src/a/file"
+	# the newest job comes first: a is read when z has been
+	export TIDEMARK_FAULT=archive.file:2:stop
+	in_background backup --json --consistent --read-concurrency 1 \
+		--freeze-max 30000 "$M/src"
+	unset TIDEMARK_FAULT
+	wait_until is_stopped "$PID"
+	mv "$M/src/z" "$M/out"
+	echo changed >"$M/out/z/file"
+	kill -CONT "$PID"
+	wait "$PID"
+	mv "$M/out/z" "$M/src"
+	expect 0 tm backup --json "$M/src"
+	[ "$(summary change_source)" = tracker ]
+	expect 0 tm cat "latest:$M/src/z/file"
+	[ "$output" = changed ]
+}
+
 @test "the repository must not lie on what is frozen" {
 	disk ext4
 	daemon_starts "$M"

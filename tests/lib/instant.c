@@ -3,19 +3,23 @@
  * instant.c - a tree that tells whether it was seen at one instant.
  *
  * Usage: instant run DIR: writes until it is killed. Round n makes the file
- *        m/n, writes n into each of a chain of files and of parts of a large
- *        one, in order, moves tokens from directory to directory, and removes
- *        m/(n - 1).
+ *        m/n, writes n into each of a chain of files, in order, then into one
+ *        block and one file of two rings, whose turn comes round again long
+ *        after, then into parts of a large file, moves tokens from directory
+ *        to directory, and removes m/(n - 1).
  *        instant check DIR: was DIR like that at one moment of it? Exit 1, and
  *        what tells it was not.
  *
  * At any instant the numbers of the chain descend from its first to its last
- * by one at most, there are one or two files in m, the newest of them is that
- * of the chain's first or the next one, and each token is in one directory.
+ * by one at most, the newest of a ring is the chain's first or the one before
+ * it and tells all others, there are one or two files in m, the newest of them
+ * that of the chain's first or the next one, and each token is in one
+ * directory.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +28,15 @@
 #include <unistd.h>
 
 #define DIRS 8
-#define CHAIN 40
+#define CHAIN 120
+#define BLOCKS 4096ul
+#define BLOCK_BYTES 4096
+#define FILES 200ul
 #define PARTS 8
 #define PART_BYTES (1u << 20)
 #define TOKENS 4
 
-static int fds[CHAIN], big;
+static int fds[CHAIN], big, ring;
 
 static int die(const char *what)
 {
@@ -39,7 +46,7 @@ static int die(const char *what)
 
 static void chain_path(char *path, size_t size, int i)
 {
-	snprintf(path, size, "d%d/chain%02d", i * 5 % DIRS, i);
+	snprintf(path, size, "d%d/chain%03d", i * 5 % DIRS, i);
 }
 
 static void token_path(char *path, size_t size, unsigned long dir, int token)
@@ -47,7 +54,57 @@ static void token_path(char *path, size_t size, unsigned long dir, int token)
 	snprintf(path, size, "d%lu/token%d", dir % DIRS, token);
 }
 
+static void file_path(char *path, size_t size, unsigned long n)
+{
+	snprintf(path, size, "d%lu/file%03lu", n % DIRS, n);
+}
+
 /* --- writing --- */
+
+static int put(int fd, off_t at, unsigned long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%020lu\n", n);
+	return pwrite(fd, text, 21, at) == 21 ? 0 : -1;
+}
+
+static int put_file(unsigned long n, unsigned long value)
+{
+	char path[64];
+	int fd, e;
+
+	file_path(path, sizeof(path), n);
+	fd = open(path, O_WRONLY | O_CREAT, 0644);
+	e = fd < 0 ? -1 : put(fd, 0, value);
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
+/* Each block by itself, so that none is a part of a large folio, as a whole
+ * of which it would be marked. */
+static int set_up_rings(void)
+{
+	char block[BLOCK_BYTES] = "";
+	unsigned long i;
+
+	ring = open("ring", O_RDWR | O_CREAT, 0644);
+	if (ring < 0)
+		return -1;
+	for (i = 0; i < BLOCKS; i++) {
+		unsigned long at = i * 1021 % BLOCKS;
+
+		snprintf(block, sizeof(block), "%020lu\n", 0ul);
+		if (pwrite(ring, block, sizeof(block),
+			   (off_t)(at * BLOCK_BYTES)) < 0)
+			return -1;
+	}
+	for (i = 0; i < FILES; i++)
+		if (put_file(i, 0) < 0)
+			return -1;
+	return 0;
+}
 
 static int set_up(void)
 {
@@ -77,15 +134,7 @@ static int set_up(void)
 			return -1;
 		close(fd);
 	}
-	return big < 0 ? -1 : 0;
-}
-
-static int put(int fd, off_t at, unsigned long n)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%020lu\n", n);
-	return pwrite(fd, text, 21, at) == 21 ? 0 : -1;
+	return big < 0 ? -1 : set_up_rings();
 }
 
 static int round_of(unsigned long n)
@@ -100,6 +149,10 @@ static int round_of(unsigned long n)
 	close(fd);
 	for (i = 0, e = 0; e == 0 && i < CHAIN; i++)
 		e = put(fds[i], 0, n);
+	if (e == 0)
+		e = put(ring, (off_t)(n % BLOCKS * BLOCK_BYTES), n);
+	if (e == 0)
+		e = put_file(n % FILES, n);
 	for (i = 0; e == 0 && i < PARTS; i++)
 		e = put(big, (off_t)i * PART_BYTES, n);
 	for (i = 0; e == 0 && i < TOKENS; i++) {
@@ -177,6 +230,42 @@ static int check_chain(unsigned long *first, unsigned long *last)
 	return 0;
 }
 
+/* What turn i of a ring of size says when turn newest was the last. */
+static unsigned long value_of(unsigned long newest, unsigned long i,
+			      unsigned long size)
+{
+	unsigned long back = (newest % size + size - i) % size;
+
+	return back < newest ? newest - back : 0;
+}
+
+static int check_ring(unsigned long first, unsigned long size, bool files)
+{
+	unsigned long i, newest = 0, n;
+	char path[64] = "ring";
+	int pass;
+
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < size; i++) {
+			if (files)
+				file_path(path, sizeof(path), i);
+			if (get(path, files ? 0 : (off_t)(i * BLOCK_BYTES),
+				&n) < 0)
+				return 1;
+			if (pass == 0) {
+				newest = n > newest ? n : newest;
+			} else if (n != value_of(newest, i, size)) {
+				printf("%s, turn %lu: %lu, the newest is %lu\n",
+				       path, i, n, newest);
+				return 1;
+			}
+		}
+	if (newest == first || newest + 1 == first)
+		return 0;
+	printf("%s: %lu, the chain: %lu\n", path, newest, first);
+	return 1;
+}
+
 static int check_marks(unsigned long first, unsigned long last)
 {
 	DIR *d = opendir("m");
@@ -230,6 +319,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "run"))
 		return run();
-	return check_chain(&first, &last) || check_marks(first, last) ||
+	return check_chain(&first, &last) || check_ring(first, BLOCKS, false) ||
+	       check_ring(first, FILES, true) || check_marks(first, last) ||
 	       check_tokens();
 }
