@@ -28,6 +28,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "catalog/lock.h"
+#include "catalog/keys.h"
 #include "catalog/seen.h"
 #include "catalog/stamp.h"
 #include "catalog/verify.h"
@@ -41,8 +42,6 @@
 #define BATCH_PART 32
 #define SET_NAME_LEN 32
 #define SUM_LEN 8
-/* Of what archive/record.h says; records of another layout are none. */
-#define RECORD_LAYOUT (2ull << 56)
 #define RECORD_MIN (SUM_LEN + 32)
 
 struct pending {
@@ -88,52 +87,9 @@ static const uint8_t note_key[1] = { 'N' };
 /* Pairs are written in transactions of so many: a bound for memory. */
 #define PAIRS_BATCH ((size_t)32 << 10)
 
-/* Big-endian inode numbers: neighbours in the file system are neighbours in
- * the tree. */
-static void key_encode(struct catalog_key k, uint8_t out[CATALOG_KEY_LEN])
-{
-	put_le64(out, k.fsid);
-	put_le64(out + 8, __builtin_bswap64(k.ino));
-}
-
-static struct catalog_key key_decode(const uint8_t in[CATALOG_KEY_LEN])
-{
-	return (struct catalog_key){ get_le64(in),
-				     __builtin_bswap64(get_le64(in + 8)) };
-}
-
 static MDB_val val_of(const uint8_t *p, size_t len)
 {
 	return (MDB_val){ len, (void *)(uintptr_t)p };
-}
-
-static uint64_t key_hash(const uint8_t key[CATALOG_KEY_LEN])
-{
-	uint64_t h = get_le64(key) * 0x9e3779b97f4a7c15ull;
-
-	h ^= get_le64(key + 8);
-	h *= 0xff51afd7ed558ccdull;
-	h ^= h >> 32;
-	h *= 0xc4ceb9fe1a85ec53ull;
-	h ^= h >> 29;
-	return h ? h : 1;
-}
-
-/* Against accidents; who can write here can read the files as well. */
-static uint64_t record_sum(const uint8_t key[CATALOG_KEY_LEN],
-			   struct span value)
-{
-	uint64_t h = key_hash(key) ^ value.len ^ RECORD_LAYOUT, word = 0;
-	size_t i;
-
-	for (i = 0; i + 8 <= value.len; i += 8) {
-		h = (h ^ get_le64(value.p + i)) * 0x9e3779b97f4a7c15ull;
-		h ^= h >> 32;
-	}
-	if (i < value.len)
-		memcpy(&word, value.p + i, value.len - i);
-	h = (h ^ word) * 0xff51afd7ed558ccdull;
-	return h ^ h >> 32;
 }
 
 static int fail(int rc, const char *what)
