@@ -8,6 +8,7 @@
 # make lint         format, layers, headers, functions, scripts, cppcheck, man
 # make fuzz         run each fuzzer FUZZ_SECONDS (clang)
 # make coverage     check, then the lines and branches it did not reach
+# make guest-mutate each hook of the set "vfs" left out in turn, in a guest
 # make bench        measure against the peers (tests/bench/run)
 # make install      DESTDIR= prefix=/usr/local
 # make check-install | format | dist | clean
@@ -188,6 +189,8 @@ test: deps
 demo: deps
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo
+guest-mutate: all tests
+	$(Q)tests/guest/run -t 3600 tests/guest/hooks -m
 bench:
 	$(Q)scripts/install-deps build bench
 	$(Q)$(MAKE) all
@@ -200,7 +203,7 @@ deps:
 SOURCES = $(sort $(foreach d,include bpf daemon lib tools tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
 SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/lib/helpers.bash tests/lib/scheduling.bash \
-	tests/guest/run tests/guest/kernel tests/guest/inside \
+	tests/guest/run tests/guest/kernel tests/guest/inside tests/guest/hooks \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
 LINTS := lint-format lint-files lint-layers lint-headers lint-functions \
 	lint-shell lint-cppcheck lint-man
@@ -269,11 +272,11 @@ dist:
 clean:
 	rm -rf build
 help:
-	$(Q)sed -n '3,19s/^$(hash) \{0,1\}//p' Makefile
+	$(Q)sed -n '3,20s/^$(hash) \{0,1\}//p' Makefile
 
 FORCE:
 .PHONY: all tests check check-all check-programs fuzz fuzz-run coverage test \
-	demo bench deps lint $(LINTS) format man install check-install dist \
+	demo bench guest-mutate deps lint $(LINTS) format man install check-install dist \
 	clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

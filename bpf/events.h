@@ -7,6 +7,8 @@
 
 #include "mark.h"
 
+#define DIOS_MAX 16384
+
 static __always_inline __u64 folio_bytes(struct folio *folio)
 {
 	struct folio___nr_pages *now = (void *)folio;
@@ -37,16 +39,45 @@ static __always_inline int mark_folio(struct folio *folio,
 		    bytes ? from + bytes : OFFSET_MAX);
 }
 
-/* Direct I/O is complete, and its position was moved on already. */
-static __always_inline int mark_dio(struct kiocb *iocb, int error, ssize_t ret)
-{
-	__u64 to = iocb->ki_pos;
+/* Direct writes under way. At their end a synchronous one does not say that it
+ * is a write (before 6.15 or so), and to take reads for writes would be dear.
+ * What fails before it is submitted stays until its address comes again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DIOS_MAX);
+	__type(key, __u64); /* struct kiocb */
+	__type(value, __u32);
+} dios SEC(".maps");
 
-	if (!(iocb->ki_flags & IOCB_WRITE))
+static __always_inline int begin_dio(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct inode *inode = iocb->ki_filp->f_inode;
+	__u64 key = (__u64)iocb, from = iocb->ki_pos;
+	__u32 dev = inode->i_sb->s_dev;
+
+	if (!slot_on(dev))
+		return 0;
+	if (!iter->data_source) {
+		bpf_map_delete_elem(&dios, &key);
+		return 0;
+	}
+	if (bpf_map_update_elem(&dios, &key, &dev, BPF_ANY) < 0)
+		lose(dev);
+	return mark(inode, TRACK_DATA, from, from + iter->count);
+}
+
+/* It is complete, and its position was moved on already. */
+static __always_inline int end_dio(struct kiocb *iocb, int error, ssize_t ret)
+{
+	struct inode *inode = iocb->ki_filp->f_inode;
+	__u64 key = (__u64)iocb, to = iocb->ki_pos;
+
+	if (bpf_map_delete_elem(&dios, &key) < 0 &&
+	    !(iocb->ki_flags & IOCB_WRITE))
 		return 0;
 	if (error || ret <= 0)
-		return mark(iocb->ki_filp->f_inode, TRACK_DATA, 0, OFFSET_MAX);
-	return mark(iocb->ki_filp->f_inode, TRACK_DATA, to - ret, to);
+		return mark(inode, TRACK_DATA, 0, OFFSET_MAX);
+	return mark(inode, TRACK_DATA, to - ret, to);
 }
 
 #endif /* BPF_EVENTS_H */

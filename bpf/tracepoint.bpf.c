@@ -38,18 +38,13 @@ int BPF_PROG(fault_around, struct address_space *mapping, unsigned long first,
 SEC("tp_btf/iomap_dio_rw_begin")
 int BPF_PROG(dio_begin, struct kiocb *iocb, struct iov_iter *iter)
 {
-	__u64 from = iocb->ki_pos;
-
-	if (!iter->data_source)
-		return 0;
-	return mark(iocb->ki_filp->f_inode, TRACK_DATA, from,
-		    from + iter->count);
+	return begin_dio(iocb, iter);
 }
 
 SEC("tp_btf/iomap_dio_complete")
 int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
 {
-	return mark_dio(iocb, error, ret);
+	return end_dio(iocb, error, ret);
 }
 
 /* --- ext4 --- */

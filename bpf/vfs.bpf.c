@@ -22,7 +22,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define PENDING_MAX 4096
 #define EIOCBQUEUED 529 /* the kernel's own */
 
 /* --- pages --- */
@@ -91,28 +90,70 @@ int BPF_PROG(update_time, struct file *file)
 
 /* --- direct I/O --- */
 
+SEC("tp_btf/iomap_dio_rw_begin")
+int BPF_PROG(dio_begin, struct kiocb *iocb, struct iov_iter *iter)
+{
+	return begin_dio(iocb, iter);
+}
+
 SEC("tp_btf/iomap_dio_complete")
 int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
 {
-	return mark_dio(iocb, error, ret);
+	return end_dio(iocb, error, ret);
 }
 
 /* Before 6.6 there is no such event, and the function may be inlined. What is
- * waited for is complete when the file system's own function returns. */
+ * waited for is complete when the file system's own function returns; how much
+ * was to be written is kept from its entry, for the case that it fails. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DIOS_MAX);
+	__type(key, __u64); /* struct kiocb */
+	__type(value, __u64);
+} writes SEC(".maps");
+
+static __always_inline int writing(struct kiocb *iocb, struct iov_iter *from)
+{
+	__u64 key = (__u64)iocb, count = from->count;
+	__u32 dev = iocb->ki_filp->f_inode->i_sb->s_dev;
+
+	if (iocb->ki_flags & IOCB_DIRECT && slot_on(dev) &&
+	    bpf_map_update_elem(&writes, &key, &count, BPF_ANY) < 0)
+		lose(dev);
+	return 0;
+}
+
 static __always_inline int wrote(struct kiocb *iocb, ssize_t ret)
 {
-	__u64 to;
+	__u64 key = (__u64)iocb, count = 0, at;
+	__u64 *kept = bpf_map_lookup_elem(&writes, &key);
 
+	if (kept) {
+		count = *kept;
+		bpf_map_delete_elem(&writes, &key);
+	}
 	if (ret == -EIOCBQUEUED) /* iocb may be gone; see below */
 		return 0;
-	to = iocb->ki_pos;
+	at = iocb->ki_pos;
 	if (ret > 0)
 		return mark(iocb->ki_filp->f_inode, TRACK_META | TRACK_DATA,
-			    to - ret, to);
+			    at - ret, at);
+	/* nothing was told of how far it came */
 	return mark(iocb->ki_filp->f_inode,
-		    iocb->ki_flags & IOCB_DIRECT ? TRACK_META | TRACK_DATA
-						 : TRACK_META,
-		    0, OFFSET_MAX);
+		    count ? TRACK_META | TRACK_DATA : TRACK_META,
+		    at > count ? at - count : 0, at + count);
+}
+
+SEC("fentry/ext4_file_write_iter")
+int BPF_PROG(ext4_writing, struct kiocb *iocb, struct iov_iter *from)
+{
+	return writing(iocb, from);
+}
+
+SEC("fentry/xfs_file_write_iter")
+int BPF_PROG(xfs_writing, struct kiocb *iocb, struct iov_iter *from)
+{
+	return writing(iocb, from);
 }
 
 SEC("fexit/ext4_file_write_iter")
@@ -141,10 +182,10 @@ struct dio_pending {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, PENDING_MAX);
+	__uint(max_entries, DIOS_MAX);
 	__type(key, struct dio_key);
 	__type(value, struct dio_pending);
-} dios SEC(".maps");
+} works SEC(".maps");
 
 SEC("fentry/iomap_dio_complete_work")
 int BPF_PROG(dio_entry, struct work_struct *work)
@@ -171,7 +212,7 @@ int BPF_PROG(dio_entry, struct work_struct *work)
 		p.from = BPF_CORE_READ(iocb, ki_pos);
 		p.to = p.from + BPF_CORE_READ(dio, size);
 	}
-	if (bpf_map_update_elem(&dios, &key, &p, BPF_ANY) < 0)
+	if (bpf_map_update_elem(&works, &key, &p, BPF_ANY) < 0)
 		lose(p.inode.dev);
 	return mark_now(&p.inode, TRACK_DATA, p.from, p.to);
 }
@@ -180,12 +221,12 @@ SEC("fexit/iomap_dio_complete_work")
 int BPF_PROG(dio_exit, struct work_struct *work)
 {
 	struct dio_key key = { bpf_get_current_pid_tgid(), (__u64)work };
-	struct dio_pending *p = bpf_map_lookup_elem(&dios, &key), was;
+	struct dio_pending *p = bpf_map_lookup_elem(&works, &key), was;
 
 	if (!p)
 		return 0;
 	was = *p;
-	bpf_map_delete_elem(&dios, &key);
+	bpf_map_delete_elem(&works, &key);
 	return mark_now(&was.inode, TRACK_DATA, was.from, was.to);
 }
 

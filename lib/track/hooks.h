@@ -20,7 +20,7 @@
 
 #include "base/macros.h"
 
-#define HOOKS_MAX 40
+#define HOOKS_MAX 48
 
 /* Which file systems cannot be tracked without it. */
 enum hook_need {

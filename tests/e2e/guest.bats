@@ -29,3 +29,17 @@ guest() { "$TOP/tests/guest/run" "$@"; }
 	expect 99 guest -t 120 bash -c 'echo "WARNING: CPU: 0" >/dev/kmsg'
 	output_has "the kernel complained"
 }
+
+@test "the hook set vfs sees each change" {
+	guest -t 280 "$TOP/tests/guest/hooks"
+}
+
+@test "ext4 by the hook set vfs: what it names is all that changed" {
+	guest -t 290 "$TOP/tests/torture/run" -f ext4 -e 3 -n 80 \
+		-s $((RANDOM * 32768 + RANDOM)) -o "--hooks vfs"
+}
+
+@test "xfs by the hook set vfs: what it names is all that changed" {
+	guest -t 290 "$TOP/tests/torture/run" -f xfs -e 3 -n 80 \
+		-s $((RANDOM * 32768 + RANDOM)) -o "--hooks vfs"
+}
