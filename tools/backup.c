@@ -276,6 +276,10 @@ static int begin_devices(struct backup *b, const struct archiver_options *opt)
 		.catalog = b->catalog,
 		.consumer = consumer,
 		.read_all = opt->reread || cli_flag(b->cli, "scan"),
+		.consistent = cli_flag(b->cli, "consistent"),
+		.freeze_ms = (unsigned int)cli_u64(b->cli, "freeze-max",
+						   DEVICE_FREEZE_MS_DEFAULT),
+		.keep_off = { store_location(b->o.store), b->o.cache_dir },
 	};
 
 	consumer_id(b, consumer);
@@ -416,6 +420,7 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 			    why_of(b));
 	if (b->passes)
 		report_passes(b);
+	backup_device_tell(b->device);
 	if (skipped)
 		output_note("nothing changed: no snapshot\n");
 	else if (cli_flag(b->cli, "dry-run"))
@@ -446,6 +451,7 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 		json_str(&line.json, "scan_reason", why_of(b));
 	if (b->passes)
 		report_passes_json(b, &line.json);
+	backup_device_json(b->device, &line.json);
 	json_u64(&line.json, "head", h->counter);
 	if (!skipped && !cli_flag(b->cli, "dry-run"))
 		json_str(&line.json, "snapshot_id", id);
@@ -458,7 +464,7 @@ static bool is_consistent(const struct backup *b)
 
 	if (b->passes)
 		passes_result(b->passes, &r);
-	return r.is_consistent;
+	return r.is_consistent || backup_device_is_still(b->device);
 }
 
 static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
@@ -570,7 +576,7 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 	int e = 0;
 
 	*lost = false;
-	if (cli_flag(b->cli, "consistent"))
+	if (cli_flag(b->cli, "consistent") && !b->in.devices)
 		e = passes_new(opt,
 			       (unsigned int)cli_u64(b->cli, "freeze-max",
 						     PASSES_FREEZE_MS_DEFAULT),

@@ -18,6 +18,7 @@
 #include "control/control.h"
 #include "crypto/crypto.h"
 #include "tools/backup_device_private.h"
+#include "tools/output.h"
 #include "track/freeze.h"
 
 #define TOKEN_VERSION 2 /* 1 is that of file systems */
@@ -351,8 +352,31 @@ const char *backup_device_why(const struct backup_device *b)
 	return NULL;
 }
 
-void backup_device_get_still(const struct backup_device *b,
-			     struct backup_device_still *out)
+bool backup_device_is_still(const struct backup_device *b)
 {
-	*out = b ? b->still : (struct backup_device_still){ 0 };
+	return b && b->opt.consistent && !b->still.failed;
+}
+
+void backup_device_tell(const struct backup_device *b)
+{
+	char passes[48];
+
+	if (!b || !b->opt.consistent || b->still.failed)
+		return;
+	output_note("instant: one for each device, frozen for %.1f ms, after "
+		    "%s\n",
+		    (double)b->still.freeze_ns / 1e6,
+		    output_count(passes, b->still.passes, "pass more",
+				 "passes more"));
+}
+
+void backup_device_json(const struct backup_device *b, struct json_out *j)
+{
+	if (!b || !b->opt.consistent)
+		return;
+	json_bool(j, "consistent", !b->still.failed);
+	json_u64(j, "passes", b->still.passes + b->devices.n);
+	json_double(j, "frozen_ms", (double)b->still.freeze_ns / 1e6);
+	if (b->still.failed)
+		json_str(j, "not_consistent", b->still.why);
 }

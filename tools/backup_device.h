@@ -14,6 +14,9 @@
 #define TOOLS_BACKUP_DEVICE_H
 
 #include "archive/archiver.h"
+#include "base/json.h"
+
+#define DEVICE_FREEZE_MS_DEFAULT 2000
 
 struct backup_device;
 
@@ -42,13 +45,11 @@ const char *backup_device_source(const struct backup_device *b);
 /* Why a device was read whole, or NULL. */
 const char *backup_device_why(const struct backup_device *b);
 
-struct backup_device_still {
-	unsigned int passes; /* over all devices */
-	uint64_t freeze_ns;  /* the longest time that writers waited */
-	bool failed;	     /* a device is not of one instant */
-	const char *why;     /* then: a sentence */
-};
-void backup_device_get_still(const struct backup_device *b,
-			     struct backup_device_still *out);
+/* With --consistent: is all of one instant? */
+bool backup_device_is_still(const struct backup_device *b);
+/* What became of it: for people, and as members of the summary. Nothing
+ * without --consistent. */
+void backup_device_tell(const struct backup_device *b);
+void backup_device_json(const struct backup_device *b, struct json_out *j);
 
 #endif /* TOOLS_BACKUP_DEVICE_H */

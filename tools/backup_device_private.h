@@ -43,6 +43,13 @@ struct device {
 	bool is_still; /* what was read is of one instant */
 };
 
+struct device_still {
+	unsigned int passes; /* after the first of each device */
+	uint64_t freeze_ns;  /* the longest time that writers waited */
+	bool failed;	     /* a device is not of one instant */
+	const char *why;     /* then: a sentence's end, static */
+};
+
 struct backup_device {
 	struct backup_device_options opt;
 	uint8_t consumer[SHA256_LEN];
@@ -52,7 +59,7 @@ struct backup_device {
 	bool index_complete;
 	const char *why;
 	char why_text[256];
-	struct backup_device_still still;
+	struct device_still still;
 };
 
 /* Turn the device's epoch, and have what was written since the token, which

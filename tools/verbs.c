@@ -203,7 +203,7 @@ static const struct cli_opt backup_opts[] = {
 		      "btrfs is asked itself. The next backup without it "
 		      "looks only at what changed since."),
 	FLAG("consistent", 0, "one instant for all, by freezing it shortly", G,
-	    .excludes = "scan ignore-inode exclude-larger-than dry-run device "
+	    .excludes = "scan ignore-inode exclude-larger-than dry-run "
 			"stdin stdin-from-command",
 	    .detail = "What changed while the backup ran is read again, until "
 		      "little is left; that is read while the file systems of "
@@ -213,7 +213,8 @@ static const struct cli_opt backup_opts[] = {
 		      "must be tracked (tidemark-track(1)), and neither the "
 		      "repository nor the local catalog may lie on them. If "
 		      "files change too fast, there is a snapshot as without "
-		      "this option, a warning, and exit status 3."),
+		      "this option, a warning, and exit status 3. Of a device, "
+		      "the file systems on it are frozen."),
 	OPT(INT, "freeze-max", 0, "MS",
 	    "with --consistent: freeze for this many milliseconds at most; "
 	    "2000 if not given", G, .min = 1, .max = 60000,
