@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "archive/device.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "tools/treewalk.h"
@@ -147,7 +148,8 @@ void show_node(const struct tree_part *part, const struct node *n,
 	       struct span path, bool with_meta)
 {
 	CLEANUP_FREE char *name = output_name(path), *target = NULL;
-	char mode[11], user[64], group[64], size[32], when[32];
+	char mode[11], user[64], group[64], size[32], when[32], device[32];
+	bool image = device_of_image(n, device);
 
 	if (!with_meta) {
 		output_text("%s\n", name ? name : "?");
@@ -158,9 +160,11 @@ void show_node(const struct tree_part *part, const struct node *n,
 	owner_text(user, part, false, n->uid);
 	owner_text(group, part, true, n->gid);
 	size_text(size, n);
-	output_text("%s %-8s %-8s %12s %s %s%s%s\n", show_mode(mode, n), user,
-		    group, size, show_time(when, n->mtime), name ? name : "?",
-		    target ? " -> " : "", target ? target : "");
+	output_text("%s %-8s %-8s %12s %s %s%s%s%s%s%s\n", show_mode(mode, n),
+		    user, group, size, show_time(when, n->mtime),
+		    name ? name : "?", target ? " -> " : "",
+		    target ? target : "", image ? " (image of device " : "",
+		    image ? device : "", image ? ")" : "");
 }
 
 /* --- JSON --- */
@@ -192,10 +196,12 @@ static void owner_json(struct json_out *j, const char *key,
 void show_node_json(struct json_out *j, const struct tree_part *part,
 		    const struct node *n, struct span path)
 {
-	char mode[11];
+	char mode[11], device[32];
 
 	json_name(j, "path", path);
 	json_str(j, "type", show_type(n));
+	if (device_of_image(n, device))
+		json_str(j, "device", device);
 	json_u64(j, "mode", n->mode);
 	json_str(j, "permissions", show_mode(mode, n));
 	json_u64(j, "uid", n->uid);

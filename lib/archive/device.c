@@ -439,6 +439,25 @@ static int set_xattr(struct device_job *j)
 	return e;
 }
 
+bool device_of_image(const struct node *n, char out[static 32])
+{
+	struct reader rd = reader_of(n->xattrs);
+	uint64_t left = n->xattrs.len ? rd_varint(&rd) : 0;
+	struct span name, value;
+
+	if (n->type != NODE_FILE)
+		return false;
+	while (left > 0 && attr_next_xattr(&rd, &left, &name, &value) == 1) {
+		if (name.len != strlen(DEVICE_XATTR) ||
+		    memcmp(name.p, DEVICE_XATTR, name.len) != 0)
+			continue;
+		/* anybody may have set it */
+		log_printable(out, 32, value.p, value.len);
+		return true;
+	}
+	return false;
+}
+
 static int init_node(struct device_job *j)
 {
 	const char *slash = strrchr(j->dev->path, '/');
@@ -529,6 +548,12 @@ struct tree_run {
 static int build(struct tree_run *t, const struct place *p, const char *path,
 		 uint8_t id[CHUNK_ID_LEN]);
 
+static const char *owner_name(void *arg, bool group, uint32_t id)
+{
+	(void)arg;
+	return attr_owner_name(group, id);
+}
+
 static int dir_node(struct tree_run *t, const struct place *p, const char *path,
 		    struct node *n)
 {
@@ -585,7 +610,7 @@ static int build(struct tree_run *t, const struct place *p, const char *path,
 	for (child = p->children, i = 0; child; child = child->next)
 		list[i++] = child;
 	qsort(list, n, sizeof(struct place *), place_order);
-	tree_builder_init(&b, DEVICE_FSID, walker_put, NULL, w);
+	tree_builder_init(&b, DEVICE_FSID, walker_put, owner_name, w);
 	for (i = 0; e == 0 && i < n; i++) {
 		CLEANUP_FREE char *below = NULL;
 		struct node node;

@@ -17,10 +17,14 @@
 #define ARCHIVE_DEVICE_H
 
 #include "archive/archiver.h"
+#include "repo/tree.h"
 
 /* The attribute that tells an image of a device from other files; its value
  * is the device's number, "MAJOR:MINOR". */
 #define DEVICE_XATTR "user.tidemark.device"
+
+/* Of an image its device's number, as text; false: it is none. */
+bool device_of_image(const struct node *n, char out[static 32]);
 
 struct archive_device {
 	const char *path; /* as archiver_paths() has it */

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #include "archive/attr.h"
+#include "archive/device.h"
 #include "archive/restorer_private.h"
 
 #define FLAGS_LOCKING (FS_IMMUTABLE_FL | FS_APPEND_FL)
@@ -136,6 +137,9 @@ static int set_one(struct rworker *w, const struct robj *o, const char *name,
 	r = o->fd >= 0 ? fsetxattr(o->fd, name, value.p, value.len, 0)
 		       : lsetxattr(path_of(o, path, sizeof(path)), name,
 				   value.p, value.len, 0);
+	/* only says where the content came from */
+	if (r < 0 && is_lost(errno) && !strcmp(name, DEVICE_XATTR))
+		return 0;
 	return r < 0 ? lost(w, LOST_XATTR, errno) : 0;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# not tsan
+# release only
 #
 # Images of block devices: what was written is recorded, a backup reads that
 # and nothing else, and what it stored is the device, byte for byte. Each
@@ -461,6 +461,8 @@ zram_with() { # LEFT OUT
 	disk 24M
 	writes_at_random "$DISK" 23
 	backs_up "full read"
+	expect 0 tm ls -l latest /dev
+	output_has "$DISK (image of device $(stat -c '%Hr:%Lr' "$DISK"))"
 	tm restore -q latest --target "$image"
 	cmp "$image$DISK" "$DISK"
 	[ "$(getfattr --only-values -n user.tidemark.device "$image$DISK")" = \
