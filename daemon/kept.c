@@ -129,10 +129,14 @@ static uint64_t least_needed(const struct kept *k)
 	return k->n_consumers ? least : 0;
 }
 
-static bool is_border(const struct kept *k, uint64_t from, uint64_t to)
+/* asked: what is wanted now, by whom nothing is noted perhaps. */
+static bool is_border(const struct kept *k, uint64_t asked, uint64_t from,
+		      uint64_t to)
 {
 	size_t i;
 
+	if (asked >= from && asked < to)
+		return true;
 	for (i = 0; i < k->n_consumers; i++)
 		if (k->consumers[i].epoch >= from && k->consumers[i].epoch < to)
 			return true;
@@ -140,7 +144,7 @@ static bool is_border(const struct kept *k, uint64_t from, uint64_t to)
 }
 
 /* Drop what everyone has passed; join what nobody tells apart. */
-static int tidy(struct kept *k)
+static int tidy(struct kept *k, uint64_t asked)
 {
 	uint64_t least = least_needed(k);
 	size_t i, n = 0;
@@ -153,7 +157,8 @@ static int tidy(struct kept *k)
 			k->floor = MAX(k->floor, c->epoch);
 			state_chunk_remove(k->dir, c);
 		} else if (e == 0 && n > 0 &&
-			   !is_border(k, k->chunks[n - 1].epoch, c->epoch)) {
+			   !is_border(k, asked, k->chunks[n - 1].epoch,
+				      c->epoch)) {
 			struct state_chunk to = { .epoch = c->epoch,
 						  .number = k->next_number++ };
 
@@ -230,7 +235,7 @@ int kept_answer(struct kept *k, const struct epochs_token *since,
 	if (consumer[0])
 		note_consumer(k, consumer,
 			      out->trusted ? since->epoch : out->token.epoch);
-	e = tidy(k);
+	e = tidy(k, out->trusted ? since->epoch : 0);
 	if (e == 0 && out->trusted)
 		e = collect(k, since->epoch, &out->dirty);
 	dirty_sort(&out->dirty);

@@ -117,18 +117,6 @@ static int take_answer(struct backup_device *b, struct device *d,
 	return e;
 }
 
-/* A pass within a backup is another consumer: if the backup fails, what it
- * was told first is needed again. */
-static void consumer_name(const struct backup_device *b, bool later,
-			  char out[HEX_LEN(SHA256_LEN)])
-{
-	uint8_t hash[SHA256_LEN];
-
-	if (later)
-		sha256_once(SPAN(b->opt.consumer, SHA256_LEN), hash);
-	hex_encode(out, later ? hash : b->opt.consumer, SHA256_LEN);
-}
-
 int device_ask(struct backup_device *b, struct device *d,
 	       const struct device_token *since, bool later, struct dirty *out)
 {
@@ -136,11 +124,14 @@ int device_ask(struct backup_device *b, struct device *d,
 	CLEANUP_JSON struct json *reply = NULL;
 	CLEANUP_CLOSE int passed = -1;
 	struct json_out j = JSON_OUT(&buf);
-	char consumer[HEX_LEN(SHA256_LEN)];
+	char consumer[HEX_LEN(SHA256_LEN)] = "";
 	int e;
 
 	dirty_release(out);
-	consumer_name(b, later, consumer);
+	/* In a later pass nobody: if the backup fails, what it was told first
+	 * is needed again, and marks since then are kept anyway. */
+	if (!later)
+		hex_encode(consumer, b->opt.consumer, SHA256_LEN);
 	json_object(&j, NULL);
 	json_str(&j, "op", "device-begin");
 	json_u64(&j, "major", major(d->disk.dev));

@@ -113,13 +113,28 @@ static bool has_holder(const char *sysfs, char *name, size_t size)
 	return found;
 }
 
+/* Of it, or of one of its partitions. */
 static int check_holders(const struct device *d)
 {
-	char sysfs[128], name[256];
+	char base[64], sysfs[512], name[256];
+	bool found;
+	struct dirent *ent;
+	DIR *dir;
 
-	snprintf(sysfs, sizeof(sysfs), "/sys/dev/block/%u:%u/holders",
-		 major(d->disk.dev), minor(d->disk.dev));
-	if (!has_holder(sysfs, name, sizeof(name)))
+	snprintf(base, sizeof(base), "/sys/dev/block/%u:%u", major(d->disk.dev),
+		 minor(d->disk.dev));
+	snprintf(sysfs, sizeof(sysfs), "%s/holders", base);
+	found = has_holder(sysfs, name, sizeof(name));
+	dir = opendir(base);
+	while (dir && !found && (ent = readdir(dir))) {
+		snprintf(sysfs, sizeof(sysfs), "%s/%s/holders", base,
+			 ent->d_name);
+		found = ent->d_name[0] != '.' &&
+			has_holder(sysfs, name, sizeof(name));
+	}
+	if (dir)
+		closedir(dir);
+	if (!found)
 		return 0;
 	log_error("%s is a part of %s, which --consistent cannot hold still",
 		  d->a->path, name);
