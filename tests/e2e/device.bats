@@ -146,7 +146,7 @@ device_status() { # MEMBER
 	expect 0 track add "$DISK"
 	output_has "tracking $DISK"
 	expect 0 track list
-	[ "$output" = "$DISK" ]
+	grep -qx "$DISK" <<<"$output"
 	[ "$(device_status size)" = 16777216 ]
 	[ "$(device_status trusted)" = false ]
 	dd if=/dev/urandom of="$DISK" bs=4k count=2 seek=3 oflag=direct \
