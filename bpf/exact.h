@@ -11,9 +11,11 @@
  *
  *   - each write(2) marks its range when it begins: the folio may be dirty
  *     already, and tell nothing;
- *   - a fault through a mapping that may be written through marks the pages
- *     that it maps, for the same reason. There is no store to a page without
- *     one before it: when the folio became dirty there was no such mapping.
+ *   - a fault through a mapping that may be written through marks the whole
+ *     of each folio that it touches, for the same reason: it tells of some
+ *     pages, but since Linux 6.18 one fault may map them all (finish_fault()).
+ *     There is no store to a page without a fault of its folio before it: when
+ *     the folio became dirty there was no such mapping.
  *
  * Whatever else dirties pages (truncation, zeroing, punching, cloning) has
  * hooks of its own. docs/change-tracking.md has the whole argument.
@@ -23,7 +25,8 @@
 
 #include "events.h"
 
-/* Below the size of a huge page, which one fault maps as a whole. */
+/* Below the size of a huge page, which is mapped without these events. Folios
+ * lie in a file at multiples of their size. */
 #define EXACT_BYTES_MAX (1u << 20)
 
 /* Set by the loader where all hooks are there that this needs. */
@@ -133,7 +136,7 @@ static __always_inline int exact_folio(struct folio *folio,
 			  low, high);
 }
 
-/* Pages first to last are mapped. */
+/* Pages first to last are mapped, or more of their folios. */
 static __always_inline int exact_fault(struct address_space *mapping,
 				       __u64 first, __u64 last)
 {
@@ -146,9 +149,11 @@ static __always_inline int exact_fault(struct address_space *mapping,
 	    (!x.in ||
 	     (x.in->flags & (TRACK_EXACT | TRACK_WHOLE)) != TRACK_EXACT))
 		return 0;
+	first <<= TRACK_BLOCK_SHIFT;
+	last <<= TRACK_BLOCK_SHIFT;
 	return exact_mark(mapping->host, &x, TRACK_DATA,
-			  first << TRACK_BLOCK_SHIFT,
-			  (last + 1) << TRACK_BLOCK_SHIFT);
+			  first & ~(__u64)(EXACT_BYTES_MAX - 1),
+			  (last | (EXACT_BYTES_MAX - 1)) + 1);
 }
 
 #endif /* BPF_EXACT_H */
