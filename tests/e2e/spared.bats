@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # not tsan
 #
-# What the tracker spares a backup from reading: files under new names, and
-# the parts of a large folio that nobody wrote.
+# What the tracker spares a backup from reading: files under new names.
 
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
@@ -73,74 +72,4 @@ names_change() {
 	backs_up tracker
 	[ "$(summary bytes_read)" -ge 60000 ]
 	is_captured
-}
-
-# One page in each half of a MiB; the first one may bring its whole folio.
-pages_change() {
-	local i
-	for ((i = 0; i < 64; i++)); do
-		dd if=/dev/urandom of="$M/folios" bs=4096 seek=$((i * 128 + 7)) \
-			count=1 conv=notrunc status=none
-	done
-	backs_up tracker
-	is_captured
-	[ "$(summary bytes_read)" -ge 262144 ]
-	[ "$(summary bytes_read)" -le 3145728 ]
-}
-
-needs_exact() {
-	"$TIDEMARK" status | grep -q 'hook set tracepoint' ||
-		skip "the hook set marks whole folios"
-	bpftool btf dump file /sys/kernel/btf/vmlinux |
-		grep -q btf_trace_mm_filemap_fault ||
-		skip "the kernel tells of no faults"
-}
-
-@test "ext4: of a large folio what was written is read" {
-	tracked_on ext4
-	needs_exact
-	pages_change
-}
-
-@test "xfs: of a large folio what was written is read" {
-	tracked_on xfs
-	needs_exact
-	pages_change
-}
-
-# A fault of one page may map its whole folio: later stores make no more.
-stores_change() {
-	local i j
-	cat "$M/folios" >/dev/null
-	for ((i = 0; i < 32; i++)); do
-		dd if=/dev/urandom of="$M/folios" bs=4096 seek=$((i * 256 + 100)) \
-			count=1 conv=notrunc status=none
-	done
-	for ((i = 0; i < 32; i++)); do
-		for j in 101 102 103 111 3 10 17 94 200; do
-			echo $(((i * 256 + j) * 4096)) 65
-		done
-	done | "$BUILD/tests/lib/mapped" "$M/folios" >/dev/null
-	backs_up tracker
-	is_captured
-}
-
-evict() {
-	sync "$M/folios"
-	dd of="$M/folios" oflag=nocache conv=notrunc,fdatasync count=0 \
-		status=none
-}
-
-@test "ext4: stores to a folio of which a part was written" {
-	tracked_on ext4
-	stores_change
-	evict
-	stores_change
-}
-
-@test "xfs: stores to a folio of which a part was written" {
-	tracked_on xfs
-	stores_change
-	evict
-	stores_change
 }
