@@ -142,7 +142,7 @@ static __always_inline int exact_fault(struct address_space *mapping,
 {
 	struct exact_entry x;
 
-	if (mapping->i_mmap_writable.counter <= 0 ||
+	if (!exact || mapping->i_mmap_writable.counter <= 0 ||
 	    !exact_find(mapping->host, &x))
 		return 0;
 	if (!(x.active & TRACK_UNSETTLED) &&
