@@ -325,13 +325,12 @@ static void work_on(struct jobs *js, struct job *j)
 	pthread_mutex_unlock(&js->lock);
 	history_put(js->opt.history, &rec);
 	tell_end(&rec);
-	pthread_mutex_lock(&js->lock);
-	take_off(js, j);
-	pthread_mutex_unlock(&js->lock);
+	/* whoever waits for its end may run the schedule again at once */
 	if (j->config)
 		js->opt.ended(js->opt.arg, &rec);
-	job_free(j);
 	pthread_mutex_lock(&js->lock);
+	take_off(js, j);
+	job_free(j);
 }
 
 static void *worker(void *arg)

@@ -114,6 +114,11 @@ teardown() { scheduling_teardown; }
 	[ "$(snapshots)" = 3 ]
 }
 
+cannot_cancel() { # ID: it is off the queue soon after it has ended
+	expect 1 "$TIDEMARK" jobs cancel "$1" &&
+		output_has "no such job waits or runs"
+}
+
 @test "a backup by hand that is killed, cancelled or not let in" {
 	gate a
 	schedule a "at = 06:00" "before = $(waits_for a)"
@@ -142,8 +147,7 @@ teardown() { scheduling_teardown; }
 	[ "${r:-0}" = 130 ]
 	go a
 	wait_until job_is 3 ok
-	expect 1 "$TIDEMARK" jobs cancel 3
-	output_has "no such job waits or runs"
+	wait_until cannot_cancel 3
 	expect 1 "$TIDEMARK" jobs cancel x
 	expect 1 "$TIDEMARK" jobs 99
 	output_has "there is no job 99"

@@ -20,8 +20,16 @@ scheduling_setup() {
 }
 
 scheduling_teardown() {
+	local bad=
 	daemon_ends || true
+	# what a sanitizer said at its end is nobody's exit status
+	bad=$(grep -aE -A 20 'ERROR: [A-Za-z]*Sanitizer|runtime error:' \
+		"$T/daemon.log" 2>/dev/null) || true
 	tm_teardown
+	[ -z "$bad" ] || {
+		echo "$bad"
+		return 1
+	}
 }
 
 # it_is "2026-01-31 06:00:00"
@@ -89,8 +97,15 @@ go() { # NAME
 job() {
 	"$TIDEMARK" jobs --json "$1" | jq -r "$2"
 }
+# Looked for often, so by the file where that has it.
 job_is() { # ID RESULT-OR-STATE
-	[ "$(job "$1" '.result // .state' 2>/dev/null)" = "$2" ]
+	local line
+	if [ "$2" = waiting ]; then
+		[ "$(job "$1" .state 2>/dev/null)" = waiting ]
+		return
+	fi
+	line=$(grep "^{\"id\":$1," "$T/var/jobs" 2>/dev/null | tail -n 1)
+	[[ $line == *:\"$2\"* ]]
 }
 jobs_are() {
 	[ "$("$TIDEMARK" jobs --json | jq -r '.result // .state' | xargs)" = \
