@@ -2,8 +2,6 @@
 /*
  * backup_track.c - a backup asks what changed: tidemarkd, or btrfs itself.
  */
-#include "tools/backup_track.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,11 +10,10 @@
 #include <sys/sysmacros.h>
 
 #include "archive/attr.h"
-#include "archive/tracked.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "control/control.h"
-#include "tools/backup_token.h"
+#include "tools/track_private.h"
 #include "track/kinds.h"
 
 #define BELOW_MAX (1u << 20)
@@ -29,38 +26,6 @@
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000
 #endif
-
-enum asked { ASKED_NOBODY, ASKED_DAEMON, ASKED_BTRFS };
-
-struct place {
-	uint64_t dev, fsid, mount;
-	char *path;	  /* something that lies there */
-	enum asked asked; /* who answered; the next time's token is there */
-	struct token_fs token;
-	struct btrfs_point *point;
-	bool is_trusted;
-	struct dirty dirty;
-};
-
-struct track {
-	struct track_options opt;
-	struct place places[TOKEN_FS_MAX];
-	size_t n_places;
-	bool has_more; /* file systems than places */
-	bool no_daemon;
-	bool twice;    /* one file system, by two mounts */
-	bool is_stale; /* options, patterns or mounts differ */
-	bool again;    /* a later pass */
-	struct catalog_key *below;
-	size_t n_below, cap_below;
-	uint8_t options[SHA256_LEN];
-	struct token *last; /* NULL: none that holds */
-	bool index_complete;
-	const char *why;
-	char why_text[256];
-	char source[64];
-	struct tracked *tracked;
-};
 
 static void set_why(struct track *t, const char *why)
 {
@@ -275,7 +240,7 @@ static int find_places(struct track *t, struct buf *said)
 	return e;
 }
 
-static int describe(struct track *t)
+int track_describe(struct track *t)
 {
 	CLEANUP_BUF struct buf said = BUF_INIT(FILTER_SAID_MAX + (16u << 20));
 	int e = buf_u8(&said, t->opt.one_file_system);
@@ -340,10 +305,9 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 	return e;
 }
 
-/* consumer and since may be NULL. */
-static int call(int fd, const char *op, const struct place *p,
-		const uint8_t *consumer, const struct token_fs *since,
-		struct json **reply, int *passed)
+int track_call(int fd, const char *op, const struct place *p,
+	       const uint8_t *consumer, const struct token_fs *since,
+	       struct json **reply, int *passed)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(CONTROL_PACKET_MAX);
 	struct json_out j = JSON_OUT(&b);
@@ -374,7 +338,7 @@ static int ask_daemon(struct track *t, int fd, struct place *p)
 	const struct token_fs *since = token_find(t->last, p->fsid);
 	/* what is kept for the backup stays until it is finished */
 	const uint8_t *consumer = t->again ? NULL : t->opt.consumer;
-	int e = call(fd, "begin", p, consumer, since, &reply, &passed);
+	int e = track_call(fd, "begin", p, consumer, since, &reply, &passed);
 
 	return e < 0 ? e : take_answer(t, p, reply, passed, since != NULL);
 }
@@ -467,7 +431,7 @@ static int use(struct track *t)
 	return 0;
 }
 
-static int load_token(struct track *t)
+int track_load_token(struct track *t)
 {
 	struct span bytes = catalog_token(t->opt.catalog);
 	/* a directory has one record, whatever the patterns say of each path */
@@ -522,7 +486,7 @@ static void give_up(struct track *t, int err)
 }
 
 /* -ENOENT also if somebody has said that there is none. */
-static int connect_daemon(int *fd)
+int track_connect_daemon(int *fd)
 {
 	const char *path = getenv("TIDEMARK_SOCKET") ?: CONTROL_SOCKET;
 
@@ -538,12 +502,12 @@ int track_begin(const struct track_options *opt, struct track **out)
 	if (!t)
 		return -ENOMEM;
 	t->opt = *opt;
-	t->no_daemon = connect_daemon(&fd) < 0;
-	e = describe(t);
+	t->no_daemon = track_connect_daemon(&fd) < 0;
+	e = track_describe(t);
 	if (e < 0)
 		set_why(t, "what is mounted below the sources cannot be told");
 	else
-		e = load_token(t);
+		e = track_load_token(t);
 	if (e == 0)
 		e = ask_all(t, fd);
 	if (e == 0 && !t->no_daemon)
@@ -678,7 +642,7 @@ static int look_again(struct track *t, const struct track *before, int daemon)
 	if (e < 0)
 		set_why(t, "too many directories could not be read");
 	if (e == 0)
-		e = describe(t);
+		e = track_describe(t);
 	if (e == 0 && memcmp(t->options, t->last->options, SHA256_LEN) != 0)
 		set_why(t, "something was mounted or unmounted below the "
 			   "sources");
@@ -783,110 +747,4 @@ const char *track_source(struct track *t)
 const char *track_why(const struct track *t)
 {
 	return t ? t->why : NULL;
-}
-
-/* --- an audit's questions --- */
-
-static int peek(struct track *t, int fd, struct place *p)
-{
-	const struct token_fs *since = token_find(t->last, p->fsid);
-	CLEANUP_JSON struct json *reply = NULL;
-	CLEANUP_CLOSE int passed = -1;
-	bool trusted;
-	int e = since ? call(fd, "since", p, NULL, since, &reply, &passed) : 0;
-
-	if (e < 0 || !since ||
-	    json_to_bool(json_get(reply, "trusted"), &trusted) < 0 || !trusted)
-		return e;
-	e = dirty_read(passed, &p->dirty);
-	p->is_trusted = e == 0 && !p->dirty.lost;
-	return e;
-}
-
-int track_peek(const struct track_options *opt, struct track **out)
-{
-	CLEANUP_CLOSE int fd = -1;
-	struct track *t = calloc(1, sizeof(*t));
-	size_t i;
-	int e;
-
-	if (!t)
-		return -ENOMEM;
-	t->opt = *opt;
-	t->no_daemon = connect_daemon(&fd) < 0;
-	e = describe(t);
-	if (e == 0)
-		e = load_token(t);
-	for (i = 0; e == 0 && !t->no_daemon && i < t->n_places; i++)
-		e = peek(t, fd, &t->places[i]);
-	if (e < 0) {
-		track_end(t);
-		return e == -ENOMEM ? e : log_fail(e, "ask the tracker");
-	}
-	*out = t;
-	return 0;
-}
-
-bool track_is_stale(const struct track *t)
-{
-	return t->is_stale;
-}
-
-const struct dirty *track_marks(const struct track *t, uint64_t fsid)
-{
-	size_t i;
-
-	for (i = 0; i < t->n_places; i++)
-		if (t->places[i].fsid == fsid && t->places[i].is_trusted)
-			return &t->places[i].dirty;
-	return NULL;
-}
-
-bool track_is_again(const struct track *t, struct catalog_key key)
-{
-	uint32_t i;
-
-	for (i = 0; t->last && i < t->last->n_again; i++)
-		if (t->last->again[i].fsid == key.fsid &&
-		    t->last->again[i].ino == key.ino)
-			return true;
-	return false;
-}
-
-int track_sync(const struct track *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->n_places; i++) {
-		CLEANUP_CLOSE int fd = -1;
-
-		if (!t->places[i].is_trusted)
-			continue;
-		fd = open(t->places[i].path, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
-						     O_NOFOLLOW | O_NOCTTY);
-		if (fd < 0 || syncfs(fd) < 0)
-			return log_fail(-errno, "sync the file system of %s",
-					t->places[i].path);
-	}
-	return 0;
-}
-
-int track_distrust(const struct track *t, uint64_t fsid)
-{
-	CLEANUP_JSON struct json *reply = NULL;
-	CLEANUP_CLOSE int fd = -1;
-	int e = connect_daemon(&fd), passed = -1;
-	bool tracked;
-	size_t i = 0;
-
-	while (i < t->n_places && t->places[i].fsid != fsid)
-		i++;
-	if (e == 0)
-		e = i < t->n_places ? call(fd, "distrust", &t->places[i], NULL,
-					   NULL, &reply, &passed)
-				    : -ENODEV;
-	if (e == 0 && (json_to_bool(json_get(reply, "tracked"), &tracked) < 0 ||
-		       !tracked))
-		e = -ENODEV;
-	return e < 0 ? log_fail(e, "tell tidemarkd") : 0;
 }
