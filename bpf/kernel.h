@@ -31,13 +31,13 @@ struct inode {
 	__u32 i_generation;
 } CO_RE;
 
-typedef struct {
+struct counted { /* atomic_t */
 	int counter;
-} CO_RE atomic_t;
+} CO_RE;
 
 struct address_space {
 	struct inode *host;
-	atomic_t i_mmap_writable; /* mappings that are, or may become so */
+	struct counted i_mmap_writable; /* mappings that are, or may become so */
 } CO_RE;
 
 struct folio {
@@ -60,7 +60,7 @@ struct folio___folio_nr_pages {
 
 /* Of a large folio. */
 struct folio___pins {
-	atomic_t _pincount;
+	struct counted _pincount;
 } CO_RE;
 
 enum pageflags {

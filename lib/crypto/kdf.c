@@ -61,6 +61,7 @@ static int argon2_errno(int code)
  * the time goes. */
 static int work_alloc(uint8_t **out, size_t len)
 {
+	/* cppcheck-suppress invalidFunctionArg */
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

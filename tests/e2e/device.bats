@@ -545,11 +545,10 @@ is_one_instant() { # TYPE DEVICE
 	mount -o "ro$([ "$1" = ext4 ] || echo ,nouuid)" "$2" "$T/copy"
 	a=$(cat "$T/copy/a") b=$(cat "$T/copy/b")
 	umount "$T/copy"
-	[ -n "$a" ] && [ $((10#$a - 10#$b)) -ge 0 ] &&
-		[ $((10#$a - 10#$b)) -le 1 ] || {
-		echo "a is $a, b is $b"
-		return 1
-	}
+	echo "a is $a, b is $b"
+	[ -n "$a" ]
+	[ $((10#$a - 10#$b)) -ge 0 ]
+	[ $((10#$a - 10#$b)) -le 1 ]
 }
 
 holds_still() { # TYPE SIZE

@@ -83,7 +83,7 @@ goes_on() {
 begins_anew() { # REASON
 	backs_up scan
 	[[ $(summary scan_reason) == *"$1"* ]] || {
-		echo "$(summary scan_reason)"
+		echo "because $(summary scan_reason)"
 		return 1
 	}
 	is_captured
@@ -280,7 +280,7 @@ written_before() {
 @test "what was left is used once, and a damaged one never" {
 	tracked_disk ext4
 	leave
-	[ "$(ls "$T/var/list.left" | wc -l)" = 1 ]
+	[ "$(find "$T/var/list.left" -name info | wc -l)" = 1 ]
 	cp -r "$T/var/list.left" "$T/var/copy"
 	reboot
 	# the epoch that the next backup needs, and what describes them all

@@ -73,3 +73,40 @@ names_change() {
 	[ "$(summary bytes_read)" -ge 60000 ]
 	is_captured
 }
+
+# A fault of one page may map its whole folio: later stores make no more.
+stores_change() {
+	local i j
+	cat "$M/folios" >/dev/null
+	for ((i = 0; i < 32; i++)); do
+		dd if=/dev/urandom of="$M/folios" bs=4096 seek=$((i * 256 + 100)) \
+			count=1 conv=notrunc status=none
+	done
+	for ((i = 0; i < 32; i++)); do
+		for j in 101 102 103 111 3 10 17 94 200; do
+			echo $(((i * 256 + j) * 4096)) 65
+		done
+	done | "$BUILD/tests/lib/mapped" "$M/folios" >/dev/null
+	backs_up tracker
+	is_captured
+}
+
+evict() {
+	sync "$M/folios"
+	dd of="$M/folios" oflag=nocache conv=notrunc,fdatasync count=0 \
+		status=none
+}
+
+@test "ext4: stores to a folio of which a part was written" {
+	tracked_on ext4
+	stores_change
+	evict
+	stores_change
+}
+
+@test "xfs: stores to a folio of which a part was written" {
+	tracked_on xfs
+	stores_change
+	evict
+	stores_change
+}

@@ -926,6 +926,58 @@ static int lay(int fd, const uint8_t *buf, size_t len)
 	return 0;
 }
 
+/* Files of which a part is written now and then. */
+static int begin_quiet(void)
+{
+	int i;
+
+	for (i = 0; i < QUIETS + FOLDS; i++) {
+		uint8_t *buf = malloc(QUIET_BYTES);
+		char q[32];
+		int fd;
+
+		if (i < QUIETS)
+			snprintf(q, sizeof(q), "quiet/q%d", i);
+		else
+			snprintf(q, sizeof(q), "fold%d", i - QUIETS);
+		fd = open(q, O_RDWR | O_CREAT, 0644);
+		if (!buf || fd < 0)
+			return -1;
+		memset(buf, 'q' + i, QUIET_BYTES);
+		if (lay(fd, buf, QUIET_BYTES) < 0)
+			return -1;
+		free(buf);
+		close(fd);
+	}
+	return 0;
+}
+
+/* Files that stay mapped. */
+static int begin_big(void)
+{
+	int i;
+
+	for (i = 0; i < BIGS; i++) {
+		uint8_t *buf = malloc(BIG_BYTES);
+		int fd;
+
+		snprintf(big[i], sizeof(big[i]), "big%d", i);
+		fd = open(big[i], O_RDWR | O_CREAT, 0644);
+		if (!buf || fd < 0)
+			return -1;
+		fill(buf, BIG_BYTES);
+		if (lay(fd, buf, BIG_BYTES) < 0)
+			return -1;
+		free(buf);
+		map[i] = mmap(NULL, BIG_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_SHARED, fd, 0);
+		if (map[i] == MAP_FAILED)
+			return -1;
+		close(fd); /* the mapping stays */
+	}
+	return 0;
+}
+
 static int begin(const char *path)
 {
 	struct statfs fs;
@@ -949,43 +1001,7 @@ static int begin(const char *path)
 	if (is_xfs && (make_file("pair0", PAIR_BYTES, 'p') < 0 ||
 		       make_file("pair1", PAIR_BYTES, 'q') < 0))
 		return -1;
-	for (i = 0; i < QUIETS + FOLDS; i++) {
-		uint8_t *buf = malloc(QUIET_BYTES);
-		char q[32];
-		int fd;
-
-		if (i < QUIETS)
-			snprintf(q, sizeof(q), "quiet/q%d", i);
-		else
-			snprintf(q, sizeof(q), "fold%d", i - QUIETS);
-		fd = open(q, O_RDWR | O_CREAT, 0644);
-		if (!buf || fd < 0)
-			return -1;
-		memset(buf, 'q' + i, QUIET_BYTES);
-		if (lay(fd, buf, QUIET_BYTES) < 0)
-			return -1;
-		free(buf);
-		close(fd);
-	}
-	for (i = 0; i < BIGS; i++) {
-		uint8_t *buf = malloc(BIG_BYTES);
-		int fd;
-
-		snprintf(big[i], sizeof(big[i]), "big%d", i);
-		fd = open(big[i], O_RDWR | O_CREAT, 0644);
-		if (!buf || fd < 0)
-			return -1;
-		fill(buf, BIG_BYTES);
-		if (lay(fd, buf, BIG_BYTES) < 0)
-			return -1;
-		free(buf);
-		map[i] = mmap(NULL, BIG_BYTES, PROT_READ | PROT_WRITE,
-			      MAP_SHARED, fd, 0);
-		if (map[i] == MAP_FAILED)
-			return -1;
-		close(fd); /* the mapping stays */
-	}
-	return 0;
+	return begin_quiet() < 0 ? -1 : begin_big();
 }
 
 int main(int argc, char **argv)
