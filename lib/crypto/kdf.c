@@ -61,10 +61,12 @@ static int argon2_errno(int code)
  * the time goes. */
 static int work_alloc(uint8_t **out, size_t len)
 {
-	/* cppcheck-suppress invalidFunctionArg */
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *p;
 
+	/* cppcheck's table of mmap() does not know the -1 of MAP_ANONYMOUS. */
+	/* cppcheck-suppress invalidFunctionArg */
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return -1;
 	/* where there are none, pages will do */
