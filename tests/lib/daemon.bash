@@ -96,7 +96,14 @@ is_captured() {
 	trees_equal "$M" "$T/restored"
 }
 
+# Not btrfs, which is shown wherever it is mounted: tests beside this one may
+# have some.
 fs_status() { # MEMBER
 	"$TIDEMARK" status --json |
-		jq -r "select(.message_type == \"file_system\").$1"
+		jq -r "select(.message_type == \"file_system\" and
+			.type != \"btrfs\").$1"
+}
+
+tracked() { # their paths
+	"$TIDEMARK" track list --json | jq -r 'select(.type != "btrfs").path'
 }
