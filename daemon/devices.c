@@ -15,6 +15,8 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "track/hooks.h"
+#include "track/pins.h"
 #include "daemon/kept.h"
 
 #define WHY_ANOTHER "another disk, or one of another size, is there now"
@@ -104,7 +106,7 @@ static int reset(struct devices *d, struct device *v, const char *why)
 
 static const char *refuses(const struct devices *d, const struct disk *disk)
 {
-	if (blocks_is_without(d->opt.without, "kinds"))
+	if (hooks_in_list(d->opt.without, "kinds"))
 		return NULL;
 	if (disk->size == 0)
 		return "it has no size: there is no medium in it";
@@ -269,7 +271,7 @@ static void unload_if_idle(struct devices *d)
 	if (d->list || !d->blocks)
 		return;
 	blocks_close(TAKE_PTR(d->blocks));
-	(void)blocks_unpin(d->opt.blocks.pins);
+	(void)pins_end(d->opt.blocks.pins);
 }
 
 /* lock: held */

@@ -25,6 +25,7 @@
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/state.h"
+#include "track/pins.h"
 
 #define TICK_MS 1000
 
@@ -108,9 +109,9 @@ static int stop_tracking(const struct options *o)
 	struct beside b;
 	int e = beside_init(&b, o), r;
 
-	r = tracker_unpin(o->pins);
+	r = pins_end(o->pins);
 	if (e == 0)
-		e = blocks_unpin(b.pins);
+		e = pins_end(b.pins);
 	beside_release(&b);
 	return e < 0 ? e : r;
 }

@@ -6,20 +6,18 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include "base/log.h"
+#include "track/held.h"
+#include "track/hooks.h"
+#include "track/pins.h"
+#include "track/sets.h"
 
 #include "bpf/block.h"
-
-#define BPFFS_MAGIC 0xcafe4a11
-#define BATCH 4096
 
 /* block_object.S */
 extern const uint8_t block_object[];
@@ -35,8 +33,9 @@ static const char *const programs[] = { "rq_complete", "bio_queue",
 struct blocks {
 	char *pins;
 	int maps[MAPS];
-	int programs[ARRAY_LEN(programs)]; /* -1: left out */
-	int barrier; /* an array of maps: see wait_for_programs() */
+	struct held held;
+	int lock;    /* of the pins */
+	int barrier; /* see set_barrier() */
 	unsigned int cpus;
 	uint32_t max_entries;
 	struct block_meta meta;
@@ -45,69 +44,6 @@ struct blocks {
 static dev_t dev_from_kernel(uint32_t dev)
 {
 	return makedev(dev >> 20, dev & 0xfffff);
-}
-
-bool blocks_is_without(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (list && *list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && !strncmp(list, name, n))
-			return true;
-		list += n + (list[n] == ',');
-	}
-	return false;
-}
-
-/* --- pins --- */
-
-static char *pin_path(const char *pins, const char *kind, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s_%s", pins, kind, name) < 0 ? NULL : path;
-}
-
-int blocks_unpin(const char *pins)
-{
-	DIR *d = opendir(pins);
-	struct dirent *ent;
-	int e = 0;
-
-	if (!d)
-		return errno == ENOENT ? 0 : log_fail(-errno, "open %s", pins);
-	while ((ent = readdir(d)))
-		if (strncmp(ent->d_name, "map_", 4) == 0 ||
-		    strncmp(ent->d_name, "link_", 5) == 0)
-			if (unlinkat(dirfd(d), ent->d_name, 0) < 0)
-				e = log_fail(-errno, "remove pin %s/%s", pins,
-					     ent->d_name);
-	closedir(d);
-	if (rmdir(pins) < 0 && e == 0 && errno != ENOENT)
-		e = log_fail(-errno, "remove %s", pins);
-	return e;
-}
-
-static int prepare_pins(const char *pins)
-{
-	struct statfs fs;
-
-	if (mkdir(pins, 0700) < 0 && errno != EEXIST)
-		return log_fail(-errno,
-				"make %s (is a bpffs mounted there? mount "
-				"-t bpf bpf /sys/fs/bpf)",
-				pins);
-	if (statfs(pins, &fs) < 0)
-		return log_fail(-errno, "statfs %s", pins);
-	if ((uint32_t)fs.f_type != BPFFS_MAGIC) {
-		log_error("%s is not on a bpffs: mount one (mount -t bpf bpf "
-			  "/sys/fs/bpf)",
-			  pins);
-		return -EOPNOTSUPP;
-	}
-	return 0;
 }
 
 /* --- load --- */
@@ -151,6 +87,11 @@ static int pin_links(struct blocks *b, struct bpf_object *obj)
 			return log_fail(-errno, "attach %s",
 					bpf_program__name(p));
 		e = path ? bpf_link__pin(link, path) : -ENOMEM;
+		if (e == 0)
+			e = held_add(&b->held,
+				     fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC,
+					   3),
+				     b->maps[DISKS]);
 		bpf_link__destroy(link); /* the pin keeps it */
 		if (e < 0)
 			return log_fail(e, "pin %s", path ? path : "");
@@ -182,7 +123,7 @@ static int load(struct blocks *b, const struct blocks_options *opt)
 	if (!obj)
 		return log_fail(-errno, "open the programs for devices");
 	for (i = 0; i < ARRAY_LEN(programs); i++)
-		if (blocks_is_without(opt->without, programs[i]))
+		if (hooks_in_list(opt->without, programs[i]))
 			bpf_program__set_autoload(
 				bpf_object__find_program_by_name(obj,
 								 programs[i]),
@@ -205,15 +146,57 @@ static int load(struct blocks *b, const struct blocks_options *opt)
 	if (e == 0)
 		e = write_meta(b);
 	if (e < 0)
-		(void)blocks_unpin(b->pins);
+		(void)pins_remove(b->pins);
 	return e;
 }
 
 /* --- take over --- */
 
-/* 0: taken over. -ENOENT: nothing of use is there. */
-static int adopt(struct blocks *b)
+/* All must be there, and use these maps: a write that nobody records would be
+ * a loss without a word. */
+static int adopt_programs(struct blocks *b, const char *without)
 {
+	size_t i;
+	int e;
+
+	for (i = 0; i < ARRAY_LEN(programs); i++) {
+		CLEANUP_FREE char *path =
+			pin_path(b->pins, "link", programs[i]);
+
+		if (hooks_in_list(without, programs[i]))
+			continue;
+		e = path ? held_add(&b->held, bpf_obj_get(path), b->maps[DISKS])
+			 : -ENOMEM;
+		if (e == -ENOMEM)
+			return e;
+		if (e < 0) {
+			log_warn("the program %s is not in %s: all are loaded "
+				 "anew",
+				 programs[i], b->pins);
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
+/* 0: taken over. -ENOENT: nothing of use is there. */
+static int adopt(struct blocks *b, const char *without)
+{
+	static const struct {
+		uint32_t type;
+		size_t key, value;
+	} like[MAPS] = {
+		[DISKS] = { BPF_MAP_TYPE_HASH, 4, sizeof(struct block_disk) },
+		[SLOTS] = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct block_slot) },
+		[ACTIVE] = { BPF_MAP_TYPE_ARRAY, 4, 4 },
+		[COUNTS] = { BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+			     sizeof(struct block_count) },
+		[BLOCKS] = { BPF_MAP_TYPE_HASH, sizeof(struct block_key),
+			     sizeof(struct block_bits) },
+		[FLIGHTS] = { BPF_MAP_TYPE_HASH, 8,
+			      sizeof(struct block_flight) },
+		[META] = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct block_meta) },
+	};
 	static const uint8_t none[16];
 	uint32_t zero = 0;
 	int i, e;
@@ -225,45 +208,16 @@ static int adopt(struct blocks *b)
 		if (!path)
 			return -ENOMEM;
 		b->maps[i] = bpf_obj_get(path);
-		if (b->maps[i] < 0)
+		if (b->maps[i] < 0 ||
+		    !held_map_fits(b->maps[i], like[i].type, like[i].key,
+				   like[i].value))
 			return -ENOENT;
 	}
 	e = bpf_map_lookup_elem(b->maps[META], &zero, &b->meta);
 	if (e < 0 || b->meta.layout != BLOCK_LAYOUT ||
 	    !memcmp(b->meta.instance, none, sizeof(none)))
 		return -ENOENT;
-	return 0;
-}
-
-static int program_of_link(const char *path)
-{
-	CLEANUP_CLOSE int link = bpf_obj_get(path);
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	if (link < 0)
-		return link;
-	if (bpf_obj_get_info_by_fd(link, &info, &len) < 0)
-		return -errno;
-	return bpf_prog_get_fd_by_id(info.prog_id);
-}
-
-/* without: the one that need not be there. */
-static int find_programs(struct blocks *b, const char *without)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(programs); i++) {
-		CLEANUP_FREE char *path =
-			pin_path(b->pins, "link", programs[i]);
-
-		if (blocks_is_without(without, programs[i]))
-			continue;
-		b->programs[i] = path ? program_of_link(path) : -ENOMEM;
-		if (b->programs[i] < 0)
-			return -ENOENT;
-	}
-	return 0;
+	return adopt_programs(b, without);
 }
 
 static void close_fds(struct blocks *b)
@@ -275,70 +229,54 @@ static void close_fds(struct blocks *b)
 			close(b->maps[i]);
 		b->maps[i] = -1;
 	}
-	for (i = 0; i < ARRAY_LEN(programs); i++) {
-		if (b->programs[i] >= 0)
-			close(b->programs[i]);
-		b->programs[i] = -1;
-	}
-}
-
-static int make_barrier(struct blocks *b)
-{
-	struct bpf_map_create_opts opts = {
-		.sz = sizeof(opts), .inner_map_fd = (uint32_t)b->maps[SLOTS]
-	};
-	struct bpf_map_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	b->barrier = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "barrier", 4, 4,
-				    1, &opts);
-	if (b->barrier < 0)
-		return log_fail(b->barrier, "make a map of maps");
-	if (bpf_obj_get_info_by_fd(b->maps[BLOCKS], &info, &len) == 0)
-		b->max_entries = info.max_entries;
-	return 0;
+	held_release(&b->held);
 }
 
 /* Take over what is pinned, or load it. */
 static int have_programs(struct blocks *b, const struct blocks_options *opt,
 			 bool may_load)
 {
-	int e = adopt(b);
+	int e;
 
+	if (!may_load && access(b->pins, F_OK) < 0)
+		return -ENOENT;
+	e = pins_prepare(b->pins);
 	if (e == 0)
-		e = find_programs(b, opt->without);
+		e = held_lock(b->pins, &b->lock);
+	if (e < 0)
+		return e;
+	e = adopt(b, opt->without);
 	if (e != -ENOENT || !may_load)
 		return e;
 	close_fds(b);
-	e = blocks_unpin(b->pins);
-	if (e == 0)
-		e = prepare_pins(b->pins);
-	if (e == 0)
-		e = load(b, opt);
-	return e < 0 ? e : find_programs(b, opt->without);
+	e = pins_remove(b->pins);
+	return e < 0 ? e : load(b, opt);
 }
 
 int blocks_open(const struct blocks_options *opt, bool may_load,
 		struct blocks **out)
 {
 	struct blocks *b = calloc(1, sizeof(*b));
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
 	int cpus = libbpf_num_possible_cpus();
 	int e;
 
 	if (!b)
 		return -ENOMEM;
 	memset(b->maps, 0xff, sizeof(b->maps));
-	memset(b->programs, 0xff, sizeof(b->programs));
-	b->barrier = -1;
+	b->lock = b->barrier = -1;
 	b->cpus = cpus > 0 ? (unsigned int)cpus : 1;
 	b->pins = strdup(opt->pins);
 	e = b->pins ? have_programs(b, opt, may_load) : -ENOMEM;
 	if (e == 0)
-		e = make_barrier(b);
+		e = set_barrier(b->maps[SLOTS], &b->barrier);
 	if (e < 0) {
 		blocks_close(b);
 		return e;
 	}
+	if (bpf_obj_get_info_by_fd(b->maps[BLOCKS], &info, &len) == 0)
+		b->max_entries = info.max_entries;
 	*out = b;
 	return 0;
 }
@@ -350,6 +288,8 @@ void blocks_close(struct blocks *b)
 	close_fds(b);
 	if (b->barrier >= 0)
 		close(b->barrier);
+	if (b->lock >= 0)
+		close(b->lock);
 	free(b->pins);
 	free(b);
 }
@@ -360,26 +300,6 @@ const uint8_t *blocks_instance(const struct blocks *b)
 }
 
 /* --- slots --- */
-
-/* A run that interrupts another one of the same program on its processor is
- * left out by the kernel (bpf_trace_run, since 6.1). */
-static int count_missed(const struct blocks *b, uint64_t *out)
-{
-	size_t i;
-
-	*out = 0;
-	for (i = 0; i < ARRAY_LEN(programs); i++) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (b->programs[i] < 0)
-			continue;
-		if (bpf_obj_get_info_by_fd(b->programs[i], &info, &len) < 0)
-			return log_fail(-errno, "ask for the programs' runs");
-		*out += info.recursion_misses;
-	}
-	return 0;
-}
 
 static int get_slot(struct blocks *b, uint32_t slot, struct block_slot *s)
 {
@@ -425,7 +345,6 @@ int blocks_add(struct blocks *b, const struct disk *d, uint32_t *slot)
 {
 	struct block_slot s;
 	uint32_t i, empty = BLOCK_SLOTS;
-	uint64_t missed = 0;
 	int e;
 
 	for (i = 0; i < BLOCK_SLOTS; i++) {
@@ -446,11 +365,9 @@ int blocks_add(struct blocks *b, const struct disk *d, uint32_t *slot)
 				 .start = d->start,
 				 .end = d->start + d->size,
 				 .disk = disk_kernel_dev(d->disk),
-				 .dev = disk_kernel_dev(d->dev) };
-	e = count_missed(b, &missed);
-	s.missed = missed;
-	if (e == 0)
-		e = put_slot(b, empty, &s);
+				 .dev = disk_kernel_dev(d->dev),
+				 .missed = held_misses(&b->held) };
+	e = put_slot(b, empty, &s);
 	if (e == 0)
 		e = change_disk(b, s.disk, empty, true);
 	if (e < 0) {
@@ -460,16 +377,6 @@ int blocks_add(struct blocks *b, const struct disk *d, uint32_t *slot)
 	}
 	*slot = empty;
 	return 0;
-}
-
-/* An update of a map of maps returns when every program that was running has
- * ended (kernel/bpf/syscall.c, maybe_wait_bpf_programs). */
-static int wait_for_programs(struct blocks *b)
-{
-	uint32_t zero = 0;
-	int e = bpf_map_update_elem(b->barrier, &zero, &b->maps[SLOTS], 0);
-
-	return e < 0 ? log_fail(e, "wait for the programs") : 0;
 }
 
 static int get_active(struct blocks *b, uint32_t slot, uint32_t *set)
@@ -490,7 +397,7 @@ int blocks_turn(struct blocks *b, uint32_t slot)
 	e = bpf_map_update_elem(b->maps[ACTIVE], &slot, &set, 0);
 	if (e < 0)
 		return log_fail(e, "turn slot %u", slot);
-	return wait_for_programs(b);
+	return set_wait(b->barrier, b->maps[SLOTS]);
 }
 
 int blocks_remove(struct blocks *b, uint32_t slot)
@@ -517,12 +424,9 @@ int blocks_slot(struct blocks *b, uint32_t slot, struct blocks_slot *out)
 {
 	CLEANUP_FREE struct block_count *c = calloc(b->cpus, sizeof(*c));
 	struct block_slot s;
-	uint64_t missed;
 	unsigned int i;
 	int e = c ? get_slot(b, slot, &s) : -ENOMEM;
 
-	if (e == 0)
-		e = count_missed(b, &missed);
 	if (e < 0)
 		return e;
 	*out = (struct blocks_slot){ .dev = dev_from_kernel(s.dev),
@@ -532,7 +436,8 @@ int blocks_slot(struct blocks *b, uint32_t slot, struct blocks_slot *out)
 				     .lost = s.lost,
 				     .replaced = s.replaced,
 				     .foreign = s.foreign,
-				     .missed = missed != s.missed };
+				     .missed = held_misses(&b->held) !=
+					       s.missed };
 	if (bpf_map_lookup_elem(b->maps[COUNTS], &slot, c) < 0)
 		return 0;
 	for (i = 0; i < b->cpus; i++) {
@@ -544,33 +449,10 @@ int blocks_slot(struct blocks *b, uint32_t slot, struct blocks_slot *out)
 
 /* --- drain --- */
 
-typedef void entry_fn(void *arg, const struct block_key *key,
-		      const struct block_bits *value);
-
-/* Every entry; which of them come in twice does not matter. */
-static int each_entry(struct blocks *b, entry_fn *fn, void *arg)
+static struct set_map marks(const struct blocks *b)
 {
-	CLEANUP_FREE struct block_key *keys = calloc(BATCH, sizeof(*keys));
-	CLEANUP_FREE struct block_bits *values = calloc(BATCH, sizeof(*values));
-	uint64_t cursor[4] = { 0 }, next[4] = { 0 };
-	bool first = true;
-	uint32_t n, i;
-	int e = 0;
-
-	if (!keys || !values)
-		return -ENOMEM;
-	while (e == 0) {
-		n = BATCH;
-		e = bpf_map_lookup_batch(b->maps[BLOCKS], first ? NULL : cursor,
-					 next, keys, values, &n, NULL);
-		if (e < 0 && e != -ENOENT)
-			return log_fail(e, "read the marks of devices");
-		for (i = 0; i < n; i++)
-			fn(arg, &keys[i], &values[i]);
-		memcpy(cursor, next, sizeof(cursor));
-		first = false;
-	}
-	return 0;
+	return (struct set_map){ b->maps[BLOCKS], sizeof(struct block_key),
+				 sizeof(struct block_bits) };
 }
 
 struct drain {
@@ -580,9 +462,10 @@ struct drain {
 };
 
 /* An entry of level 1 is as many of level 0 as it has bits. */
-static void take_entry(void *arg, const struct block_key *k,
-		       const struct block_bits *v)
+static void take_entry(void *arg, const void *key, const void *value)
 {
+	const struct block_key *k = key;
+	const struct block_bits *v = value;
 	struct drain *to = arg;
 	struct dirty_range r = { .ino = BLOCKS_INO };
 	unsigned int i;
@@ -608,8 +491,9 @@ static void take_entry(void *arg, const struct block_key *k,
 static int read_set(struct blocks *b, uint32_t where, struct dirty *d)
 {
 	struct drain to = { .d = d, .where = where };
+	struct set_map m = marks(b);
 	struct blocks_slot s;
-	int e = each_entry(b, take_entry, &to);
+	int e = set_each(&m, take_entry, &to);
 
 	/* after the marks: what could not be recorded was noted before */
 	if (e == 0)
@@ -641,61 +525,37 @@ int blocks_peek(struct blocks *b, uint32_t slot, struct dirty *d)
 	return e < 0 ? e : read_set(b, slot << 1 | 1, d);
 }
 
-struct drop {
-	uint32_t where;
-	struct buf keys;
-	int error;
-};
-
-static void note_key(void *arg, const struct block_key *k,
-		     const struct block_bits *v)
+static bool is_of(void *arg, const void *key)
 {
-	struct drop *to = arg;
-
-	(void)v;
-	if (k->where == to->where && to->error == 0)
-		to->error = buf_append(&to->keys, k, sizeof(*k));
+	return ((const struct block_key *)key)->where == *(uint32_t *)arg;
 }
 
 int blocks_drop(struct blocks *b, uint32_t slot)
 {
-	struct drop to = { .keys = BUF_INIT(SIZE_MAX) };
-	uint32_t set;
-	size_t i, n;
+	struct set_map m = marks(b);
+	uint32_t set, where;
 	int e = get_active(b, slot, &set);
 
 	if (e < 0)
 		return e;
-	to.where = slot << 1 | ((set & 1) ^ 1);
-	e = each_entry(b, note_key, &to);
-	if (e == 0)
-		e = to.error;
-	n = to.keys.len / sizeof(struct block_key);
-	for (i = 0; e == 0 && i < n;) {
-		uint32_t some = (uint32_t)MIN(n - i, (size_t)BATCH);
-
-		e = bpf_map_delete_batch(
-			b->maps[BLOCKS],
-			to.keys.p + i * sizeof(struct block_key), &some, NULL);
-		i += some;
-	}
-	buf_release(&to.keys);
-	return e < 0 ? log_fail(e, "clear the marks of a device") : 0;
+	where = slot << 1 | ((set & 1) ^ 1);
+	return set_drop(&m, is_of, &where);
 }
 
-static void count_entry(void *arg, const struct block_key *k,
-			const struct block_bits *v)
+static void count_entry(void *arg, const void *key, const void *value)
 {
 	uint32_t *n = arg;
 
-	(void)k;
-	(void)v;
+	(void)key;
+	(void)value;
 	(*n)++;
 }
 
 int blocks_fill(struct blocks *b, uint32_t *used, uint32_t *max)
 {
+	struct set_map m = marks(b);
+
 	*used = 0;
 	*max = b->max_entries;
-	return each_entry(b, count_entry, used);
+	return set_each(&m, count_entry, used);
 }

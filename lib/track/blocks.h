@@ -47,17 +47,11 @@ struct blocks_slot {
 	uint64_t events, entries; /* counted since loading */
 };
 
-/* Is name in a list with commas? list may be NULL. */
-bool blocks_is_without(const char *list, const char *name);
-
 /* load false: only take over; -ENOENT (not logged) if nothing is pinned. */
 MUST_CHECK int blocks_open(const struct blocks_options *opt, bool load,
 			   struct blocks **out);
-/* NULL is allowed. The programs stay. */
+/* NULL is allowed. The programs stay, until pins_end(). */
 void blocks_close(struct blocks *b);
-/* Stop recording: remove the pins. */
-int blocks_unpin(const char *pins);
-
 const uint8_t *blocks_instance(const struct blocks *b);
 /* Entries in use of those there are. */
 int blocks_fill(struct blocks *b, uint32_t *used, uint32_t *max);

@@ -15,7 +15,6 @@
 
 #include "base/log.h"
 #include "track/held.h"
-#include "track/tracker.h"
 
 #define BPFFS_MAGIC 0xcafe4a11
 
@@ -44,7 +43,7 @@ int pins_remove(const char *pins)
 	return e;
 }
 
-int tracker_unpin(const char *pins)
+int pins_end(const char *pins)
 {
 	CLEANUP_CLOSE int lock = -1;
 	int e;

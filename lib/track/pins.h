@@ -17,5 +17,8 @@ char *pin_path(const char *pins, const char *kind, const char *name);
 MUST_CHECK int pins_prepare(const char *pins);
 /* Remove all maps and links; the directory stays. */
 int pins_remove(const char *pins);
+/* And the directory: what was recorded no longer is. -EBUSY: a process uses
+ * them. No error if there are none. */
+int pins_end(const char *pins);
 
 #endif /* TRACK_PINS_H */

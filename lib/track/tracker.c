@@ -13,15 +13,15 @@
 #include "base/log.h"
 #include "track/loader.h"
 
-#include "bpf/track.h"
 #include "track/kinds.h"
+#include "track/sets.h"
 
-#define BATCH 4096
+#include "bpf/track.h"
 
 struct tracker {
 	struct loaded l;
 	uint64_t misses; /* when marks were last known to be complete */
-	int barrier;	 /* an array of maps: see wait_for_programs() */
+	int barrier;	 /* see set_barrier() */
 	unsigned int cpus;
 	uint32_t max_inodes;
 	char refusal[320]; /* tracker_refuses() */
@@ -39,26 +39,11 @@ static dev_t dev_from_kernel(uint32_t dev)
 	return makedev(dev >> 20, dev & 0xfffff);
 }
 
-static int make_barrier(struct tracker *t)
-{
-	struct bpf_map_create_opts opts = {
-		.sz = sizeof(opts), .inner_map_fd = (uint32_t)t->l.maps[SLOTS]
-	};
-	struct bpf_map_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	t->barrier = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "barrier", 4, 4,
-				    1, &opts);
-	if (t->barrier < 0)
-		return log_fail(t->barrier, "make a map of maps");
-	if (bpf_obj_get_info_by_fd(t->l.maps[INODES], &info, &len) == 0)
-		t->max_inodes = info.max_entries;
-	return 0;
-}
-
 int tracker_open(const struct tracker_options *opt, struct tracker **out)
 {
 	struct tracker *t = calloc(1, sizeof(*t));
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
 	int e, cpus = libbpf_num_possible_cpus();
 
 	if (!t)
@@ -67,7 +52,10 @@ int tracker_open(const struct tracker_options *opt, struct tracker **out)
 	t->cpus = cpus > 0 ? (unsigned int)cpus : 1;
 	e = loader_open(opt, &t->l);
 	if (e == 0)
-		e = make_barrier(t);
+		e = set_barrier(t->l.maps[SLOTS], &t->barrier);
+	if (e == 0 &&
+	    bpf_obj_get_info_by_fd(t->l.maps[INODES], &info, &len) == 0)
+		t->max_inodes = info.max_entries;
 	/* as last noted, maybe by one who is dead */
 	t->misses = t->l.meta.misses;
 	if (hooks_in_list(opt->without, "misses"))
@@ -132,8 +120,6 @@ const char *tracker_refuses(struct tracker *t, const char *type)
 		snprintf(t->refusal, sizeof(t->refusal),
 			 "this machine cannot track changes: %s",
 			 t->l.meta.why);
-	else if (kind_why_not(type))
-		return kind_why_not(type);
 	else if (!ext4 && !xfs)
 		return "ext4 and xfs can be tracked, others are scanned";
 	else if (missing)
@@ -196,16 +182,6 @@ int tracker_add(struct tracker *t, dev_t dev, uint32_t *slot)
 	return 0;
 }
 
-/* An update of a map of maps returns when every program that was running has
- * ended (kernel/bpf/syscall.c, maybe_wait_bpf_programs). */
-static int wait_for_programs(struct tracker *t)
-{
-	uint32_t zero = 0;
-	int e = bpf_map_update_elem(t->barrier, &zero, &t->l.maps[SLOTS], 0);
-
-	return e < 0 ? log_fail(e, "wait for the programs") : 0;
-}
-
 static int get_active(struct tracker *t, uint32_t slot, uint32_t *set)
 {
 	int e = bpf_map_lookup_elem(t->l.maps[ACTIVE], &slot, set);
@@ -224,7 +200,7 @@ static int turn(struct tracker *t, uint32_t slot, uint32_t more)
 	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
 	if (e < 0)
 		return log_fail(e, "turn slot %u", slot);
-	return wait_for_programs(t);
+	return set_wait(t->barrier, t->l.maps[SLOTS]);
 }
 
 int tracker_turn(struct tracker *t, uint32_t slot)
@@ -294,33 +270,18 @@ int tracker_slot(struct tracker *t, uint32_t slot, struct tracker_slot *out)
 
 /* --- drain --- */
 
-typedef void entry_fn(void *arg, const void *key, const void *value);
-
-/* Every entry of a hash; which of them come in twice does not matter. */
-static int each_entry(int map, size_t key_len, size_t value_len, entry_fn *fn,
-		      void *arg)
+static struct set_map inodes(const struct tracker *t)
 {
-	CLEANUP_FREE uint8_t *keys = calloc(BATCH, key_len);
-	CLEANUP_FREE uint8_t *values = calloc(BATCH, value_len);
-	uint64_t cursor[4] = { 0 }, next[4] = { 0 };
-	bool first = true;
-	uint32_t n, i;
-	int e = 0;
+	return (struct set_map){ t->l.maps[INODES],
+				 sizeof(struct track_inode_key),
+				 sizeof(struct track_inode) };
+}
 
-	if (!keys || !values)
-		return -ENOMEM;
-	while (e == 0) {
-		n = BATCH;
-		e = bpf_map_lookup_batch(map, first ? NULL : cursor, next, keys,
-					 values, &n, NULL);
-		if (e < 0 && e != -ENOENT)
-			return log_fail(e, "read the dirty set");
-		for (i = 0; i < n; i++)
-			fn(arg, keys + i * key_len, values + i * value_len);
-		memcpy(cursor, next, sizeof(cursor));
-		first = false;
-	}
-	return 0;
+static struct set_map ranges(const struct tracker *t)
+{
+	return (struct set_map){ t->l.maps[RANGES],
+				 sizeof(struct track_range_key),
+				 sizeof(struct track_range) };
 }
 
 struct drain {
@@ -354,14 +315,11 @@ static void take_range(void *arg, const void *key, const void *value)
 
 static int read_set(struct tracker *t, uint32_t where, struct dirty *d)
 {
+	struct set_map in = inodes(t), of = ranges(t);
 	struct drain to = { d, where };
-	int e = each_entry(t->l.maps[RANGES], sizeof(struct track_range_key),
-			   sizeof(struct track_range), take_range, &to);
+	int e = set_each(&of, take_range, &to);
 
-	return e < 0 ? e
-		     : each_entry(t->l.maps[INODES],
-				  sizeof(struct track_inode_key),
-				  sizeof(struct track_inode), take_inode, &to);
+	return e < 0 ? e : set_each(&in, take_inode, &to);
 }
 
 /* A program that the kernel left out has made no mark, and nobody knows where:
@@ -423,83 +381,41 @@ int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d)
 	return e;
 }
 
-struct drop {
-	uint32_t where;
-	struct buf keys;
-	int error;
-};
-
 /* inode and range keys are alike but for the last word */
-static void note_key(void *arg, const void *key, const void *value)
+static bool is_of(void *arg, const void *key)
 {
 	const struct track_inode_key *k = key;
-	struct drop *to = arg;
 
-	(void)value;
-	if (k->where == to->where && to->error == 0)
-		to->error = buf_append(&to->keys, key, sizeof(*k));
-}
-
-static int drop_from(int map, size_t value_len, uint32_t where)
-{
-	CLEANUP_BUF struct buf keys = BUF_INIT(SIZE_MAX);
-	struct drop to = { .where = where, .keys = keys };
-	size_t i, n;
-	int e = each_entry(map, sizeof(struct track_inode_key), value_len,
-			   note_key, &to);
-
-	keys = to.keys;
-	if (e == 0)
-		e = to.error;
-	n = keys.len / sizeof(struct track_inode_key);
-	for (i = 0; e == 0 && i < n;) {
-		uint32_t some = (uint32_t)MIN(n - i, (size_t)BATCH);
-
-		e = bpf_map_delete_batch(
-			map, keys.p + i * sizeof(struct track_inode_key), &some,
-			NULL);
-		i += some;
-	}
-	return e < 0 ? log_fail(e, "clear the dirty set") : 0;
+	return k->where == *(uint32_t *)arg;
 }
 
 int tracker_drop(struct tracker *t, uint32_t slot)
 {
+	struct set_map in = inodes(t), of = ranges(t);
 	uint32_t where, set;
 	int e = get_active(t, slot, &set);
 
 	if (e < 0)
 		return e;
 	where = slot << 1 | ((set & 1) ^ 1);
-	e = drop_from(t->l.maps[INODES], sizeof(struct track_inode), where);
-	return e < 0 ? e
-		     : drop_from(t->l.maps[RANGES], sizeof(struct track_range),
-				 where);
+	e = set_drop(&in, is_of, &where);
+	return e < 0 ? e : set_drop(&of, is_of, &where);
 }
-
-struct fill {
-	uint32_t n;
-};
 
 static void count_entry(void *arg, const void *key, const void *value)
 {
-	struct fill *f = arg;
+	uint32_t *n = arg;
 
 	(void)key;
 	(void)value;
-	f->n++;
+	(*n)++;
 }
 
-int tracker_fill(struct tracker *t, uint32_t *inodes, uint32_t *max_inodes)
+int tracker_fill(struct tracker *t, uint32_t *used, uint32_t *max_inodes)
 {
-	struct fill f = { 0 };
-	int e = !t->l.set ? 0
-			  : each_entry(t->l.maps[INODES],
-				       sizeof(struct track_inode_key),
-				       sizeof(struct track_inode), count_entry,
-				       &f);
+	struct set_map in = inodes(t);
 
-	*inodes = f.n;
+	*used = 0;
 	*max_inodes = t->max_inodes;
-	return e;
+	return t->l.set ? set_each(&in, count_entry, used) : 0;
 }

@@ -52,10 +52,8 @@ struct tracker_slot {
 
 MUST_CHECK int tracker_open(const struct tracker_options *opt,
 			    struct tracker **out);
-/* NULL is allowed. The programs stay. */
+/* NULL is allowed. The programs stay, until pins_end(). */
 void tracker_close(struct tracker *t);
-/* Stop recording: remove the pins. */
-int tracker_unpin(const char *pins);
 
 const uint8_t *tracker_instance(const struct tracker *t);
 /* Were they there already? */

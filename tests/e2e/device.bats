@@ -354,6 +354,28 @@ partitioned() {
 	is_captured
 }
 
+# The last pin of a program is all that holds it, unless somebody does.
+@test "pins that are removed under the daemon take nothing away" {
+	tracked_disk 32M
+	rm "$PINS-devices"/link_* "$PINS-devices"/map_*
+	writes_at_random "$DISK" 31
+	backs_up tracker
+	is_captured
+	# the next daemon does not find them, and says so
+	daemon_ends KILL
+	writes_at_random "$DISK" 31
+	daemon_starts
+	backs_up "full read"
+	is_captured
+	# one of them gone is as bad as all
+	daemon_ends KILL
+	rm "$PINS-devices/link_rq_complete"
+	writes_at_random "$DISK" 31
+	daemon_starts
+	backs_up "full read"
+	is_captured
+}
+
 @test "the programs gone, or no daemon: all is read, and it is said" {
 	tracked_disk 16M
 	daemon_ends
