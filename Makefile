@@ -216,8 +216,7 @@ lint-files:
 lint-layers:
 	$(Q)scripts/check-layers
 lint-headers:
-	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h bpf/events.h \
-		bpf/exact.h,\
+	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h bpf/events.h,\
 		$(filter %.h,$(SOURCES)))
 lint-functions:
 	$(Q)scripts/check-functions $(filter-out bpf/%,$(filter %.c,$(SOURCES)))

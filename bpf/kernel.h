@@ -31,13 +31,8 @@ struct inode {
 	__u32 i_generation;
 } CO_RE;
 
-struct counted { /* atomic_t */
-	int counter;
-} CO_RE;
-
 struct address_space {
 	struct inode *host;
-	struct counted i_mmap_writable; /* mappings that are, or may become so */
 } CO_RE;
 
 struct folio {
@@ -56,11 +51,6 @@ struct folio___nr_pages {
 
 struct folio___folio_nr_pages {
 	unsigned int _folio_nr_pages;
-} CO_RE;
-
-/* Of a large folio. */
-struct folio___pins {
-	struct counted _pincount;
 } CO_RE;
 
 enum pageflags {

@@ -45,7 +45,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TRACK_SLOTS);
 	__type(key, __u32);
-	__type(value, __u32); /* enum track_active */
+	__type(value, __u32); /* the set that takes the marks: 0 or 1 */
 } active SEC(".maps");
 
 /* Preallocated: a mark never waits for memory. The loader sets the sizes. */
@@ -218,15 +218,21 @@ __noinline int mark_blocks(__u64 ino, __u32 where, __u64 from, __u64 last)
 	return region > last >> shift ? 0 : -1;
 }
 
-static __always_inline int mark_set(const struct inode_now *now, __u32 slot,
-				    __u32 set, __u32 flags, __u64 from,
-				    __u64 to)
+static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
+				    __u64 from, __u64 to)
 {
 	struct track_inode_key key = {};
 	struct track_inode *in;
-	struct track_slot *s = bpf_map_lookup_elem(&slots, &slot);
+	struct track_slot *s;
+	__u32 dev = now->dev, slot, *at, *set;
 
-	if (!s)
+	at = bpf_map_lookup_elem(&slot_of, &dev);
+	if (!at)
+		return 0;
+	slot = *at;
+	s = bpf_map_lookup_elem(&slots, &slot);
+	set = bpf_map_lookup_elem(&active, &slot);
+	if (!s || !set)
 		return 0;
 	COUNT(slot, events);
 	if (s->sb != now->sb) {
@@ -236,7 +242,7 @@ static __always_inline int mark_set(const struct inode_now *now, __u32 slot,
 			s->replaced = 1;
 	}
 	key.ino = now->ino;
-	key.where = slot << 1 | set;
+	key.where = slot << 1 | (*set & 1);
 	in = get_inode(s, slot, &key, now);
 	if (!in)
 		return 0;
@@ -259,19 +265,6 @@ static __always_inline int mark_set(const struct inode_now *now, __u32 slot,
 		COUNT(slot, whole);
 	}
 	return 0;
-}
-
-static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
-				    __u64 from, __u64 to)
-{
-	__u32 dev = now->dev, slot, *at, *set;
-
-	at = bpf_map_lookup_elem(&slot_of, &dev);
-	if (!at)
-		return 0;
-	slot = *at;
-	set = bpf_map_lookup_elem(&active, &slot);
-	return set ? mark_set(now, slot, *set & TRACK_SET, flags, from, to) : 0;
 }
 
 /*

@@ -10,7 +10,7 @@
  * the end, so it is marked when it begins and again when it is complete.
  * docs/change-tracking.md has the whole argument.
  */
-#include "exact.h"
+#include "events.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -19,20 +19,7 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("tp_btf/writeback_dirty_folio")
 int BPF_PROG(dirty_folio, struct folio *folio, struct address_space *mapping)
 {
-	return exact_folio(folio, mapping);
-}
-
-SEC("tp_btf/mm_filemap_fault")
-int BPF_PROG(fault, struct address_space *mapping, unsigned long index)
-{
-	return exact_fault(mapping, index, index);
-}
-
-SEC("tp_btf/mm_filemap_map_pages")
-int BPF_PROG(fault_around, struct address_space *mapping, unsigned long first,
-	     unsigned long last)
-{
-	return exact_fault(mapping, first, last);
+	return mark_folio(folio, mapping);
 }
 
 SEC("tp_btf/iomap_dio_rw_begin")
@@ -48,19 +35,6 @@ int BPF_PROG(dio_complete, struct kiocb *iocb, int error, ssize_t ret)
 }
 
 /* --- ext4 --- */
-
-SEC("tp_btf/ext4_da_write_begin")
-int BPF_PROG(ext4_da_write, struct inode *inode, loff_t pos, unsigned int len)
-{
-	return exact_write(inode, pos, len);
-}
-
-/* Without delayed allocation, and where there is little room. */
-SEC("tp_btf/ext4_write_begin")
-int BPF_PROG(ext4_write, struct inode *inode, loff_t pos, unsigned int len)
-{
-	return exact_write(inode, pos, len);
-}
 
 /* Truncation, too: the inode is marked when its size is the smaller one. */
 SEC("tp_btf/ext4_mark_inode_dirty")
@@ -107,12 +81,6 @@ int BPF_PROG(ext4_insert, struct inode *inode, loff_t offset)
 }
 
 /* --- xfs --- */
-
-SEC("tp_btf/xfs_file_buffered_write")
-int BPF_PROG(xfs_write, struct kiocb *iocb, struct iov_iter *iter)
-{
-	return exact_write(iocb->ki_filp->f_inode, iocb->ki_pos, iter->count);
-}
 
 SEC("tp_btf/xfs_inode_pin")
 int BPF_PROG(xfs_pin, struct xfs_inode *ip)

@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 4
+#define TRACK_LAYOUT 5
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */
@@ -34,9 +34,6 @@ enum track_flag {
 	/* All content. Also set with TRACK_DATA where blocks are not worth
 	 * an entry: the file was at most 1 MiB long. */
 	TRACK_WHOLE = 4,
-	/* A folio of it is dirty of which not all is marked (exact.h). Means
-	 * nothing outside the kernel. */
-	TRACK_EXACT = 8,
 };
 
 enum track_hook_set {
@@ -56,8 +53,6 @@ struct track_inode {
 	__u64 min_size;
 	__u32 generation;
 	__u32 flags; /* enum track_flag */
-	/* The blocks of the last write(2), or of a part of it. */
-	__u32 write_from, write_to;
 };
 
 struct track_range_key {
@@ -81,12 +76,6 @@ struct track_slot {
 
 /* Which set takes the marks stands in a map of its own, "active": it is
  * written from outside while programs write to the slot. */
-enum track_active {
-	TRACK_SET = 1, /* the set's number: 0 or 1 */
-	/* The set was changed within an epoch: an inode's TRACK_EXACT may
-	 * stand in the other one. */
-	TRACK_UNSETTLED = 2,
-};
 
 /* One a slot and a processor. */
 struct track_count {

@@ -186,8 +186,6 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 	r = tracker_turn(e->tracker, fs->slot);
 	if (r == 0 && !e->no_sync && syncfs(fd) < 0)
 		r = log_fail(-errno, "sync %s", fs->mount.path);
-	if (r == 0 && !e->no_sync)
-		r = tracker_settle(e->tracker, fs->slot);
 	if (r == 0)
 		r = fs_take_idle(e, fs, false, &lost);
 	/* A turn that is not ended leaves marks in a set that the next turn
@@ -610,7 +608,7 @@ void epochs_tick(struct epochs *e)
 		}
 	}
 	if (most && sum > e->max_inodes / 3 &&
-	    (tracker_turn_within(e->tracker, most->slot) < 0 ||
+	    (tracker_turn(e->tracker, most->slot) < 0 ||
 	     fs_take_idle(e, most, false, &lost) < 0 || lost))
 		(void)fs_reset(e, most, WHY_FULL);
 	pthread_mutex_unlock(&e->lock);

@@ -27,11 +27,6 @@ extern const uint64_t track_object_tracepoint_len, track_object_vfs_len;
 
 static const struct hook tracepoint_hooks[] = {
 	EVENT(FOR_ALL, "dirty_folio", "writeback_dirty_folio"),
-	EVENT(FOR_EXACT, "fault", "mm_filemap_fault"),
-	EVENT(FOR_EXACT, "fault_around", "mm_filemap_map_pages"),
-	EVENT(FOR_NOBODY, "ext4_da_write", "ext4_da_write_begin"),
-	EVENT(FOR_NOBODY, "ext4_write", "ext4_write_begin"),
-	EVENT(FOR_NOBODY, "xfs_write", "xfs_file_buffered_write"),
 	EVENT(FOR_ALL, "dio_begin", "iomap_dio_rw_begin"),
 	EVENT(FOR_ALL, "dio_complete", "iomap_dio_complete"),
 	EVENT(FOR_EXT4, "ext4_dirty", "ext4_mark_inode_dirty"),

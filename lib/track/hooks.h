@@ -23,14 +23,7 @@
 #define HOOKS_MAX 48
 
 /* Which file systems cannot be tracked without it. */
-enum hook_need {
-	FOR_ALL,
-	FOR_EXT4,
-	FOR_XFS,
-	FOR_EXACT,  /* or folios are marked as a whole: bpf/exact.h */
-	FOR_NOBODY, /* the same, with nothing else to be done about it */
-	NEEDS
-};
+enum hook_need { FOR_ALL, FOR_EXT4, FOR_XFS, NEEDS };
 
 enum hook_place { AT_TRACEPOINT, AT_FUNCTION };
 

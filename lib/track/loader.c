@@ -147,26 +147,6 @@ static int set_sizes(struct bpf_object *obj, const struct tracker_options *opt)
 			       ranges);
 }
 
-/* The only constant of one set: may parts of folios be marked? Off: the torture
- * test lost a change with it (ext4, docs/change-tracking.md). */
-static int set_exact(const struct hook_set *set, struct bpf_object *obj,
-		     bool exact)
-{
-	struct bpf_map *map;
-
-	if (set->number != TRACK_TRACEPOINT)
-		return 0;
-	bpf_object__for_each_map(map, obj)
-	{
-		const char *kind = strrchr(bpf_map__name(map), '.');
-
-		if (kind && !strcmp(kind, ".rodata"))
-			return bpf_map__set_initial_value(map, &exact,
-							  sizeof(exact));
-	}
-	return -ENOENT;
-}
-
 static int pin_maps(struct loaded *l, const char *pins, struct bpf_object *obj)
 {
 	int i, e = 0;
@@ -242,8 +222,6 @@ static int load_object(struct loaded *l, const struct hook_set *set,
 	if (!obj)
 		return log_fail(-errno, "open the tracker's programs");
 	e = choose(l, set, k, obj, opt->without, why);
-	if (e == 0)
-		e = set_exact(set, obj, false);
 	if (e == 0)
 		e = set_sizes(obj, opt);
 	if (e == 0) {

@@ -189,40 +189,18 @@ static int get_active(struct tracker *t, uint32_t slot, uint32_t *set)
 	return e < 0 ? log_fail(e, "read slot %u", slot) : 0;
 }
 
-static int turn(struct tracker *t, uint32_t slot, uint32_t more)
+int tracker_turn(struct tracker *t, uint32_t slot)
 {
 	uint32_t set;
 	int e = get_active(t, slot, &set);
 
 	if (e < 0)
 		return e;
-	set = (set ^ TRACK_SET) | more;
+	set ^= 1;
 	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
 	if (e < 0)
 		return log_fail(e, "turn slot %u", slot);
 	return set_wait(t->barrier, t->l.maps[SLOTS]);
-}
-
-int tracker_turn(struct tracker *t, uint32_t slot)
-{
-	return turn(t, slot, 0);
-}
-
-int tracker_turn_within(struct tracker *t, uint32_t slot)
-{
-	return turn(t, slot, TRACK_UNSETTLED);
-}
-
-int tracker_settle(struct tracker *t, uint32_t slot)
-{
-	uint32_t set;
-	int e = get_active(t, slot, &set);
-
-	if (e < 0 || !(set & TRACK_UNSETTLED))
-		return e;
-	set &= ~(uint32_t)TRACK_UNSETTLED;
-	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
-	return e < 0 ? log_fail(e, "settle slot %u", slot) : 0;
 }
 
 int tracker_remove(struct tracker *t, uint32_t slot)
@@ -295,7 +273,7 @@ static void take_inode(void *arg, const void *key, const void *value)
 	const struct track_inode *v = value;
 	const struct drain *to = arg;
 	struct dirty_inode in = { k->ino, v->min_size, v->generation,
-				  v->flags & ~(uint32_t)TRACK_EXACT };
+				  v->flags };
 
 	if (k->where == to->where)
 		dirty_add_inode(to->d, &in);

@@ -78,11 +78,6 @@ MUST_CHECK int tracker_slot(struct tracker *t, uint32_t slot,
 			    struct tracker_slot *out);
 
 MUST_CHECK int tracker_turn(struct tracker *t, uint32_t slot);
-/* The same within an epoch: what is dirty stays so, and more is marked than
- * was written, until tracker_settle() is called. */
-MUST_CHECK int tracker_turn_within(struct tracker *t, uint32_t slot);
-/* After a turn: all that was dirty before it has been written back. */
-MUST_CHECK int tracker_settle(struct tracker *t, uint32_t slot);
 /* Add the old set to d. Whether its marks are all of one file system, the
  * slot tells ("replaced"), afterwards. */
 MUST_CHECK int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d);
