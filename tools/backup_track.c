@@ -520,6 +520,8 @@ int track_begin(const struct track_options *opt, struct track **out)
 		give_up(t, e);
 		e = 0;
 	}
+	if (e == 0 && (is_asked(t) || catalog_token(opt->catalog).p))
+		archiver_scan_heals(opt->archiver);
 	if (e < 0)
 		track_end(TAKE_PTR(t));
 	*out = t;

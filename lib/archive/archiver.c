@@ -586,6 +586,11 @@ void archiver_use_source(struct archiver *a, const struct change_source *source)
 		(void)!moved_new(&a->moved);
 }
 
+void archiver_scan_heals(struct archiver *a)
+{
+	a->healing = true;
+}
+
 uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev)
 {
 	bool pseudo;

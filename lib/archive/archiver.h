@@ -116,6 +116,9 @@ const struct catalog_key *archiver_again(const struct archiver *a, size_t *n);
 /* Before archiver_run(): what to look at; instead of opt.source. */
 void archiver_use_source(struct archiver *a,
 			 const struct change_source *source);
+/* Before archiver_run(): what is scanned stands in for a tracker, which would
+ * have seen any write. So a changed ctime means reading there. */
+void archiver_scan_heals(struct archiver *a);
 /* The number that catalog keys have for the file system of an open file; dev
  * as attr_dev() gives it. Before archiver_run(). */
 uint64_t archiver_fs_number(struct archiver *a, int fd, uint64_t dev);

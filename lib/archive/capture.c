@@ -215,7 +215,7 @@ static bool only_meta(struct walker *w, const struct entry *entry,
 	    (old->flags & look_doubts(w->a, entry, n)) ||
 	    !attr_content_is_same(old, n))
 		return false;
-	if (w->a->opt.strict_ctime)
+	if (w->a->opt.strict_ctime || (w->a->healing && !entry->tracked))
 		return false;
 	in = look_inode(w->a, entry, n, &set);
 	if (look_is_content(in, old))

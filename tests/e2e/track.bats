@@ -310,6 +310,38 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	backs_up tracker
 }
 
+is_old() { [ "$(date +%s)" -gt $(($(stat -c %Z "$M/dir/small") + 3)) ]; }
+
+# What a scan takes for the chmod alone, where none has tracked.
+writes_and_hides_it() {
+	touch -r "$M/dir/small" "$T/then"
+	printf SMALL | dd of="$M/dir/small" conv=notrunc status=none
+	touch -r "$T/then" "$M/dir/small"
+	chmod 640 "$M/dir/small"
+}
+
+@test "a write behind a chmod, mtime set back, while nobody looked" {
+	tracked_tree
+	wait_until is_old
+	backs_up scan --scan
+	daemon_ends
+	tidemarkd --stop-tracking
+	writes_and_hides_it
+	daemon_starts
+	backs_up scan
+	is_captured
+}
+
+@test "the same, and the daemon is still away" {
+	tracked_tree
+	wait_until is_old
+	backs_up scan --scan
+	daemon_ends
+	writes_and_hides_it
+	backs_up scan
+	is_captured
+}
+
 @test "removed and added again, a file system is scanned" {
 	tracked_tree
 	track remove "$M"
