@@ -118,7 +118,7 @@ struct archiver {
 	uint32_t n_paths;
 	struct place root;
 	struct node_time synced; /* what changed after this is racy */
-	bool healing; /* archiver_scan_heals() */
+	bool healing;		 /* archiver_scan_heals() */
 	struct chunk_params cdc;
 	struct prf64 *prf;
 	bool cdc_ready;
