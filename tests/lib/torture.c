@@ -2,11 +2,12 @@
 /*
  * torture.c - change a tree in every way there is, at random.
  *
- * Usage: torture DIR SEED [btrfs]. Each line on standard input is a number: so many
- * operations are done, then "done" is written. Mappings and descriptors stay
- * open from one line to the next, and so over the epochs of a tracker. An
- * operation that a file system refuses is none. The same seed and the same
- * numbers do the same. With btrfs there is what only that does, too.
+ * Usage: torture DIR SEED [btrfs|signs]. Each line on standard input is a
+ * number: so many operations are done, then "done" is written. Mappings and
+ * descriptors stay open from one line to the next, and so over the epochs of a
+ * tracker. An operation that a file system refuses is none. The same seed and
+ * the same numbers do the same. With btrfs there is what only that does, too;
+ * with signs, nothing that leaves all times as they were, as no scan sees it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -51,7 +52,7 @@ static uint8_t *held; /* a mapping of some fold, for a while */
 static char big[BIGS][16];
 static uint8_t *direct; /* aligned */
 static struct io_uring ring;
-static int has_ring, is_xfs;
+static int has_ring, is_xfs, only_signs;
 
 static uint32_t rnd(uint32_t n)
 {
@@ -846,7 +847,7 @@ static void op_exchange(void)
 	if (a >= 0 && b >= 0) {
 		if (rnd(3) == 0)
 			(void)!pwrite(a, &byte, 1, rnd(PAIR_BYTES));
-		else if (rnd(2))
+		else if (rnd(2) && !only_signs)
 			(void)!oddly_swapext(a, b);
 		else
 			(void)!oddly_exchange(a, b);
@@ -1010,8 +1011,10 @@ int main(int argc, char **argv)
 
 	if (argc != 3 && argc != 4)
 		return 2;
+	only_signs = argc == 4 && !strcmp(argv[3], "signs");
 	seed = strtoull(argv[2], NULL, 10) * 2654435761u + 88172645463325252u;
-	if (begin(argv[1]) < 0 || (argc == 4 && begin_btrfs() < 0)) {
+	if (begin(argv[1]) < 0 ||
+	    (argc == 4 && !only_signs && begin_btrfs() < 0)) {
 		perror(argv[1]);
 		return 1;
 	}
