@@ -7,48 +7,11 @@
  * and borg know. Longer than a file of code should be, because it is one
  * table.
  */
-#include "tools/cli.h"
+#include "tools/verbs_private.h"
 
 #include "tools/commands.h"
 
 /* clang-format off */
-
-#define OPT_END { .name = NULL }
-#define FORM_END { .help = NULL }
-#define FORM(a, lo, hi) { NULL, a, lo, hi, "" }
-#define WORD(w, a, n, h) { w, a, n, n, h }
-#define FLAG(n, l, h, ...)                                                     \
-	{ .name = n, .letter = l, .kind = CLI_FLAG, .help = h, __VA_ARGS__ }
-#define OPT(k, n, l, m, h, ...)                                                \
-	{ .name = n, .letter = l, .kind = CLI_##k, .metavar = m, .help = h,    \
-	  __VA_ARGS__ }
-
-/* What several verbs have. */
-#define WHICH .group = "Which snapshots"
-#define SHARED_FILTERS(host_letter, what)                                      \
-	OPT(LIST, "host", host_letter, "HOST", what " of this host", WHICH),   \
-	OPT(LIST, "tag", 0, "TAG[,TAG]...", what " with all of these tags",    \
-	    WHICH,                                                             \
-	    .detail = "Given more than once, any one set of tags is enough."), \
-	OPT(LIST, "path", 0, "PATH", what " that hold this path", WHICH,       \
-	    .hint = CLI_HINT_FILE)
-#define DRY_RUN(text, ...) FLAG("dry-run", 'n', text, __VA_ARGS__)
-#define LONG_LIST FLAG("long", 'l', "with mode, owner, size and time")
-#define KDF(...)                                                               \
-	OPT(WORD, "kdf", 0, "NAME",                                            \
-	    "how the passphrase becomes a key: scrypt or argon2id",            \
-	    .words = "scrypt argon2id", __VA_ARGS__)
-/* what: exclude or include; tools/patterns.h reads them. */
-#define FOLDED "the same, upper and lower case being equal"
-#define PATTERNS(what, l, h, text, ...)                                        \
-	OPT(LIST, what, l, "PATTERN", h, .detail = text, __VA_ARGS__),         \
-	OPT(LIST, "i" what, 0, "PATTERN", FOLDED, __VA_ARGS__)
-#define PATTERN_FILES(what, h, others, text, ...)                              \
-	OPT(LIST, what "-file", 0, "FILE", h, .hint = CLI_HINT_FILE,           \
-	    .aka = others, .detail = text, __VA_ARGS__),                       \
-	OPT(LIST, "i" what "-file", 0, "FILE", FOLDED, .hint = CLI_HINT_FILE,  \
-	    __VA_ARGS__)
-#define PATTERNS_OF(what) what " i" what " " what "-file i" what "-file"
 
 static const struct cli_form no_args[] = { FORM("", 0, 0), FORM_END };
 static const struct cli_form any_snapshots[] = {
@@ -329,59 +292,7 @@ static const struct cli_opt diff_opts[] = {
 	OPT_END
 };
 
-/* --- restore, mount --- */
-
-static const struct cli_form restore_forms[] = {
-	FORM("SNAPSHOT[:PATH]", 1, 1), FORM_END
-};
-static const struct cli_opt restore_opts[] = {
-#define G .group = "Where to"
-	OPT(STRING, "target", 't', "DIR", "restore below this directory", G,
-	    .excludes = "in-place", .hint = CLI_HINT_DIR, .aka = "into"),
-	FLAG("in-place", 0, "restore where it was", G),
-	OPT(STRING, "to-device", 0, "DEVICE",
-	    "write the file PATH, an image, to this block device", G,
-	    .hint = CLI_HINT_FILE,
-	    .excludes = "target in-place overwrite delete no-owner no-xattrs "
-			PATTERNS_OF("include") " " PATTERNS_OF("exclude"),
-	    .detail = "What is on the device is lost. It must be as large as "
-		      "the image, or larger: then the rest of it stays as it "
-		      "is. One that is mounted, or in use otherwise, is "
-		      "refused."),
-	OPT(WORD, "overwrite", 0, "WHEN",
-	    "what exists: always, if-changed, if-newer or never replace it", G,
-	    .words = "always if-changed if-newer never",
-	    .detail = "Needed if the target is not empty. With if-changed, "
-		      "content that is already right is compared and not "
-		      "written again; always writes all of it. --delete alone "
-		      "means if-changed."),
-	FLAG("delete", 0, "remove what the snapshot does not hold", G,
-	    .excludes = PATTERNS_OF("include"),
-	    .detail = "Only below the restored directories. What the snapshot "
-		      "holds is made right, as with --overwrite if-changed, "
-		      "if --overwrite does not say otherwise."),
-#undef G
-#define G .group = "What to restore"
-	PATTERNS("include", 'i', "only what matches", NULL, G,
-		 .excludes = PATTERNS_OF("exclude")),
-	PATTERN_FILES("include", "only by patterns in a file", NULL, NULL, G,
-		      .excludes = PATTERNS_OF("exclude")),
-	PATTERNS("exclude", 'e', "all but what matches", NULL, G),
-	PATTERN_FILES("exclude", "all but by patterns in a file", NULL, NULL,
-		      G),
-#undef G
-	SHARED_FILTERS('H', "for latest and times, only snapshots"),
-	FLAG("no-owner", 0, "leave owner and group to the caller's",
-	    .aka = "no-same-owner numeric-ids",
-	    .detail = "Without this, owners that cannot be set are one "
-		      "warning for users and a failure for root."),
-	FLAG("no-xattrs", 0, "no extended attributes, ACLs or capabilities",
-	    .aka = "exclude-xattr"),
-	FLAG("verify", 0, "read what was written and compare",
-	    .excludes = "dry-run"),
-	DRY_RUN("report, but write nothing", .excludes = "verify"),
-	OPT_END
-};
+/* --- mount --- */
 
 static const struct cli_form mount_forms[] = {
 	FORM("MOUNTPOINT", 1, 1), FORM_END
