@@ -87,6 +87,7 @@ UNIT := $(call progs,tests/unit/test_*.c)
 CONTRACT := $(call progs,tests/contract/test_*.c)
 FUZZERS := $(call progs,tests/fuzz/fuzz_*.c)
 HELPERS := $(call progs,tests/lib/*.c tests/perf/*.c)
+TORTURE_OBJS := $(call objs,tests/torture/*.c)
 # Files beside the tests that are no test: vectors, suites.
 UNIT_OBJS := $(filter-out $(UNIT:=.o),$(call objs,tests/unit/*.c))
 CONTRACT_OBJS := $(filter-out $(CONTRACT:=.o),$(call objs,tests/contract/*.c))
@@ -152,6 +153,7 @@ $(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(if $(FUZZ_MAIN),,-fsanitize=fuzzer))
+$(B)/tests/lib/torture: $(TORTURE_OBJS)
 $(HELPERS): $(B)/%: $(B)/%.o $(B)/libcore.a $(B)/ldflags
 	$(call link)
 
