@@ -7,68 +7,23 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
+load ../lib/tracking
 
-setup_file() {
-	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -eq 0 ] || return 0
-	mkdir "$t/bpf"
-	mount -t bpf bpf "$t/bpf"
-	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
-		2>"$t/probe" || mv "$t/probe" "$t/refused"
-	umount "$t/bpf" || true
-}
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
 
 setup() {
-	tm_setup
-	DAEMON=
-	PINS=
-	export TIDEMARK_SOCKET=$T/socket
-	requires jq
-	M=$T/mnt
+	tracking_none
 	mkdir "$M"
-	tm_init >/dev/null
 }
 
-teardown() {
-	daemon_ends || true
-	[ -z "${PINS:-}" ] || tidemarkd --stop-tracking || true
-	tm_teardown
-}
-
-tidemarkd() {
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@"
-}
-
-daemon_starts() { # [OPTION...]
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@" \
-		>>"$T/daemon.log" 2>&1 3>&- &
-	DAEMON=$!
-	BACKGROUND+=("$DAEMON")
-	wait_until daemon_answers
-}
-
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
-
-daemon_ends() {
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
-	DAEMON=
-}
+teardown() { tracking_teardown; }
 
 # A tracked file system of its own, and files in it.
 tracked() { # ext4|xfs [OPTION of the daemon...]
 	local fs=$1
 	shift
-	requires_loop
-	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
-	mkdir "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
-	PINS=$T/bpf/pins
+	own_pins
 	truncate -s 320M "$M.img"
 	"mkfs.$fs" -q "$M.img"
 	# a read must not mark the inode
@@ -76,7 +31,7 @@ tracked() { # ext4|xfs [OPTION of the daemon...]
 	files
 	sync -f "$M"
 	daemon_starts "$@"
-	"$TIDEMARK" track add "$M"
+	track add "$M"
 }
 
 files() {
@@ -99,29 +54,10 @@ is_old() { # PATH
 	[ "$(stat -c %Z "$1")" -lt $(($(date +%s) - 3)) ]
 }
 
-backs_up() { # SOURCE
-	expect 0 tm backup --json "$M"
-	[ "$(summary change_source)" = "$1" ] || {
-		echo "by $(summary change_source), not by $1:"
-		echo "$output"
-		return 1
-	}
-}
-
-summary() {
-	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
-}
-
 misses() { # a line each: path, what differs, held by what
 	jq -r 'select(.message_type == "miss") |
 		.path + " " + (.differs | join(",")) + " " + .held_by' \
 		<<<"$output" | sort
-}
-
-is_captured() {
-	rm -rf "$T/restored"
-	tm restore --quiet "latest:$M" --target "$T/restored"
-	trees_equal "$M" "$T/restored"
 }
 
 # Stores through a mapping that stays open: put OFFSET BYTE.

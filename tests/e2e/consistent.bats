@@ -8,29 +8,14 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
+load ../lib/tracking
 
-setup_file() {
-	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -eq 0 ] || return 0
-	mkdir "$t/bpf"
-	mount -t bpf bpf "$t/bpf"
-	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
-		2>"$t/probe" || mv "$t/probe" "$t/refused"
-	umount "$t/bpf" || true
-}
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
 
 setup() {
-	tm_setup
-	requires_loop
-	requires jq mkfs.xfs
-	export TIDEMARK_SOCKET=$T/socket
-	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
-	mkdir "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
-	M=$T/mnt
-	tm_init >/dev/null
+	own_setup
+	requires mkfs.xfs
 }
 
 teardown() {
@@ -38,34 +23,16 @@ teardown() {
 	for m in "$T/mnt" "$T/mnt2"; do
 		fsfreeze -u "$m" 2>/dev/null || true
 	done
-	[ ! -e "$T/bpf/pins" ] ||
-		"$BUILD/tidemarkd" --pins "$T/bpf/pins" --stop-tracking || true
-	tm_teardown
+	tracking_teardown
 }
 
-disk() { # TYPE [MOUNT]
-	local m=${2:-$M}
-	mkdir -p "$m"
-	truncate -s 320M "$m.img"
-	case $1 in
-	ext4) mkfs.ext4 -q -F "$m.img" ;;
-	xfs) mkfs.xfs -q -f "$m.img" ;;
-	esac
-	mount -o loop "$m.img" "$m"
-}
-
-daemon_starts() { # [MOUNT...]: and tracks them
+tracking() { # MOUNT...
 	local m
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$T/bpf/pins" --track-list "$T/list" \
-		>>"$T/daemon.log" 2>&1 3>&- &
-	BACKGROUND+=("$!")
-	wait_until daemon_answers
+	daemon_starts
 	for m; do
-		"$TIDEMARK" track add "$m" >/dev/null
+		track add "$m" >/dev/null
 	done
 }
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
 
 writer_starts() { # DIRECTORY
 	mkdir -p "$1"
@@ -73,10 +40,6 @@ writer_starts() { # DIRECTORY
 	WRITER=$!
 	BACKGROUND+=("$WRITER")
 	wait_until grep -q runs "$T/writer"
-}
-
-summary() {
-	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
 }
 
 # consistent OPTION... PATH...: and it was; the output is left in $output.
@@ -102,7 +65,7 @@ keeps_order() { # DIRECTORY
 one_instant_of() { # TYPE
 	local i said
 	disk "$1"
-	daemon_starts "$M"
+	tracking "$M"
 	writer_starts "$M/src"
 	for i in 1 2 3 4 5; do
 		consistent "$M/src"
@@ -131,7 +94,7 @@ one_instant_of() { # TYPE
 @test "without --consistent the order is lost" {
 	local i lost=
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	writer_starts "$M/src"
 	for i in 1 2 3 4 5; do
 		run tm backup "$M/src"
@@ -145,7 +108,7 @@ one_instant_of() { # TYPE
 	local i
 	disk ext4
 	disk xfs "$T/mnt2"
-	daemon_starts "$M" "$T/mnt2"
+	tracking "$M" "$T/mnt2"
 	mkdir "$M/src"
 	ln -s "$T/mnt2/big" "$M/src/big"
 	writer_starts "$M/src"
@@ -167,7 +130,7 @@ one_instant_of() { # TYPE
 	mkfs.ext4 -q "$loop"
 	mount "$loop" "$M/inner"
 	losetup -d "$loop"
-	daemon_starts "$M" "$M/inner"
+	tracking "$M" "$M/inner"
 	echo y >"$M/inner/y"
 	consistent --exclude inner.img "$M"
 	expect 0 tm cat "latest:$M/inner/y"
@@ -177,7 +140,7 @@ one_instant_of() { # TYPE
 
 @test "the snapshot says that it is of one instant" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir "$M/src"
 	echo a >"$M/src/a"
 	consistent "$M/src"
@@ -190,7 +153,7 @@ one_instant_of() { # TYPE
 
 @test "too short a time: a snapshot, a warning, status 3" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	writer_starts "$M/src"
 	expect 3 tm backup --consistent --freeze-max 1 "$M/src"
 	output_has "not of one instant, as --consistent asks"
@@ -210,7 +173,7 @@ one_instant_of() { # TYPE
 
 @test "frozen by another: a snapshot, and who stands in the way" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir "$M/src"
 	echo a >"$M/src/a"
 	tm backup --quiet "$M/src"
@@ -223,7 +186,7 @@ one_instant_of() { # TYPE
 
 @test "killed while it is frozen, the file system is thawed" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir "$M/src"
 	echo a >"$M/src/a"
 	tm backup --quiet "$M/src"
@@ -238,7 +201,7 @@ one_instant_of() { # TYPE
 
 @test "stopped while it is frozen, nobody waits for long, and it tries again" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir "$M/src"
 	echo a >"$M/src/a"
 	export TIDEMARK_FAULT=backup.frozen:1:stop
@@ -258,7 +221,7 @@ one_instant_of() { # TYPE
 # Its record of the first pass must not be believed when it comes back.
 @test "what leaves the sources between two passes, and comes back later" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir -p "$M/src/a" "$M/src/z" "$M/out"
 	echo first >"$M/src/z/file"
 	echo first >"$M/src/a/file"
@@ -281,7 +244,7 @@ one_instant_of() { # TYPE
 
 @test "the repository must not lie on what is frozen" {
 	disk ext4
-	daemon_starts "$M"
+	tracking "$M"
 	mkdir "$M/src"
 	REPO=$M/repo
 	tm_init >/dev/null

@@ -8,68 +8,23 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
+load ../lib/tracking
 
-# Loading the programs takes seconds, so whether they can be is asked once.
-setup_file() {
-	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -eq 0 ] || return 0
-	mkdir "$t/bpf"
-	mount -t bpf bpf "$t/bpf"
-	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run true \
-		2>"$t/probe" || mv "$t/probe" "$t/refused"
-	umount "$t/bpf" || true
-}
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
 
 setup() {
-	tm_setup
-	requires_loop
-	requires jq
-	DAEMON=
+	own_setup
 	ZRAM=
-	PINS=$T/bpf/pins
-	export TIDEMARK_SOCKET=$T/socket
-	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
-	mkdir "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
 	RANDOM=$((${SEED:-$$} % 32768))
 	echo "SEED=${SEED:-$$}"
-	tm_init >/dev/null
 }
 
 teardown() {
-	daemon_ends || true
-	[ -z "${PINS:-}" ] || tidemarkd --stop-tracking || true
+	tracking_teardown
 	[ -z "${ZRAM:-}" ] || echo "${ZRAM#/dev/zram}" \
-		>/sys/class/zram-control/hot_remove || true
-	tm_teardown
+		>/sys/class/zram-control/hot_remove
 }
-
-tidemarkd() {
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@"
-}
-
-daemon_starts() { # [OPTION...]
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@" \
-		>>"$T/daemon.log" 2>&1 3>&- &
-	DAEMON=$!
-	BACKGROUND+=("$DAEMON")
-	wait_until daemon_answers
-}
-
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
-
-daemon_ends() { # [SIGNAL]
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "-${1:-TERM}" "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
-	DAEMON=
-}
-
-track() { "$TIDEMARK" track "$@"; }
 
 # disk SIZE: a loop device, in $DISK, whose image is $DISK_IMAGE.
 disk() {
@@ -89,15 +44,7 @@ tracked_disk() { # SIZE [OPTION of the daemon...]
 # $output.
 backs_up() {
 	expect 0 tm backup --json --device "${2:-$DISK}" "${@:3}"
-	[ "$(summary change_source)" = "$1" ] || {
-		echo "by $(summary change_source), not by $1:"
-		echo "$output"
-		return 1
-	}
-}
-
-summary() {
-	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
+	came_by "$1"
 }
 
 read_at_most() { # BYTES, in the last backup

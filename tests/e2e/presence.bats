@@ -7,18 +7,13 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
-load ../lib/daemon
+load ../lib/tracking
 
-setup_file() { daemon_probe; }
-teardown_file() { daemon_file_ends; }
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
 
-setup() {
-	daemon_setup
-	M=$T/mnt
-	tm_init >/dev/null
-}
-
-teardown() { daemon_teardown; }
+setup() { own_setup; }
+teardown() { tracking_teardown; }
 
 attach() { # its device goes to $DEVICE
 	DEVICE=$(losetup -f --show "$T/disk.img")

@@ -6,17 +6,12 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
-load ../lib/daemon
+load ../lib/tracking
 
-setup_file() { daemon_probe; }
-
-setup() {
-	daemon_setup
-	M=$T/mnt
-	tm_init >/dev/null
-}
-
-teardown() { daemon_teardown; }
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
+setup() { own_setup; }
+teardown() { tracking_teardown; }
 
 # tracked_on ext4|xfs: files that were backed up, and are tracked.
 tracked_on() {

@@ -8,19 +8,17 @@
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
 load ../lib/helpers
-load ../lib/daemon
+load ../lib/tracking
 
-setup_file() { daemon_probe; }
-teardown_file() { daemon_file_ends; }
+setup_file() { tracking_file_probes; }
+teardown_file() { tracking_file_ends; }
 
 setup() {
-	daemon_setup
-	M=$T/mnt
+	own_setup
 	mount_disk "$M" 64M
-	tm_init >/dev/null
 }
 
-teardown() { daemon_teardown; }
+teardown() { tracking_teardown; }
 
 # A daemon that tracks, files, and two backups: the second one is trusted.
 tracked_tree() { # [OPTION of the daemon...]
@@ -43,13 +41,13 @@ changed() {
 
 @test "a file system is added, listed and removed" {
 	daemon_starts
-	[ -z "$(tracked)" ]
+	[ -z "$(tracked_paths)" ]
 	mkdir "$M/below"
 	expect 0 track add "$M/below"
 	output_has "tracking $M"
 	expect 0 track list
 	output_has "$M"
-	[ "$(tracked)" = "$M" ]
+	[ "$(tracked_paths)" = "$M" ]
 	[ "$(cat "$T/var/list")" = "$M" ]
 	expect 0 track add --json "$M"
 	[ "$(jq -r .message_type <<<"$output")" = track_added ]
@@ -78,7 +76,7 @@ is_recorded() { [[ $(fs_status why) == "no backup has used"* ]]; }
 	tidemarkd --stop-tracking
 	rm -r "$T/state"
 	daemon_starts
-	[ "$(tracked)" = "$M" ]
+	[ "$(tracked_paths)" = "$M" ]
 	# not what lies below a mount that is not there
 	daemon_ends
 	umount "$M"
@@ -99,7 +97,7 @@ is_recorded() { [[ $(fs_status why) == "no backup has used"* ]]; }
 	umount "$M/inner"
 	expect 0 track remove "$M/inner"
 	output_has "no longer tracking $M/inner"
-	[ "$(tracked)" = "$M" ]
+	[ "$(tracked_paths)" = "$M" ]
 	[ "$(cat "$T/var/list")" = "$M" ]
 }
 

@@ -1,109 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 #
 # daemon.bash - a tidemarkd of the test's own.
 #
-# After helpers.bash. setup_file calls daemon_probe, teardown_file
-# daemon_file_ends, setup daemon_setup, teardown daemon_teardown. $M is what is
-# backed up.
+# Loaded by tracking.bash and scheduling.bash, which say with daemon_options
+# what it is started with: words, each with a NUL behind it. setup() sets
+# DAEMON to nothing and TIDEMARK_SOCKET to its socket.
 
-# shellcheck disable=SC2034,SC2154
-
-# Loading the programs takes seconds, so whether they can be is asked once.
-daemon_probe() {
-	local t=$BATS_FILE_TMPDIR
-	[ "$(id -u)" -eq 0 ] || return 0
-	kernel_log_begins "$t/kernel-log"
-	mkdir "$t/bpf"
-	mount -t bpf bpf "$t/bpf"
-	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
-		--track-list "$t/list" --pins "$t/bpf/pins" --run \
-		bash -c "! '$TIDEMARK' status | grep -q 'hook set none'" \
-		2>"$t/probe" || mv "$t/probe" "$t/refused"
-	umount "$t/bpf" || true
-}
-
-# For teardown_file: what the programs did to the kernel.
-daemon_file_ends() {
-	[ "$(id -u)" -eq 0 ] || return 0
-	kernel_log_is_clean "$BATS_FILE_TMPDIR/kernel-log"
-}
-
-daemon_setup() {
-	tm_setup
-	requires_loop
-	requires jq
-	DAEMON=
-	PINS=$T/bpf/pins
-	export TIDEMARK_SOCKET=$T/socket
-	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
-	mkdir "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
-}
-
-daemon_teardown() {
-	daemon_ends || true
-	[ -z "${PINS:-}" ] || tidemarkd --stop-tracking || true
-	tm_teardown
-}
-
-tidemarkd() {
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@"
+tidemarkd() { # [OPTION...]
+	local options
+	mapfile -d '' options < <(daemon_options)
+	"$BUILD/tidemarkd" "${options[@]}" "$@"
 }
 
 daemon_starts() { # [OPTION...]
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$T/state" \
-		--pins "$PINS" --track-list "$T/var/list" "$@" \
-		>>"$T/daemon.log" 2>&1 3>&- &
+	local options
+	mapfile -d '' options < <(daemon_options)
+	"$BUILD/tidemarkd" "${options[@]}" "$@" >>"$T/daemon.log" 2>&1 3>&- &
 	DAEMON=$!
 	BACKGROUND+=("$DAEMON")
 	wait_until daemon_answers
 }
 
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
+daemon_answers() { "$TIDEMARK" jobs >/dev/null 2>&1; }
 
+# What a sanitizer said at a daemon's end is nobody's exit status: it is taken
+# from the log, which teardown removes, and then looked at.
+sanitizers_say() { # LOG
+	grep -aE -A 20 'ERROR: [A-Za-z]*Sanitizer|runtime error:' "$1" \
+		2>/dev/null || true
+}
+said_nothing() { # TEXT
+	[ -z "$1" ] && return 0
+	echo "$1"
+	return 1
+}
+
+# It must have lived until now.
 daemon_ends() { # [SIGNAL]
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "-${1:-TERM}" "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
+	local pid=${DAEMON:-}
+	[ -n "$pid" ] || return 0
 	DAEMON=
-}
-
-track() { "$TIDEMARK" track "$@"; }
-
-# backs_up SOURCE [OPTION...]: and the summary says so; it is in $output.
-backs_up() {
-	local want=$1
-	shift
-	expect 0 tm backup --json "$@" "$M"
-	[ "$(summary change_source)" = "$want" ] || {
-		echo "by $(summary change_source), not by $want:"
-		echo "$output"
-		return 1
-	}
-}
-
-summary() {
-	jq -r "select(.message_type == \"summary\").$1" <<<"$output"
-}
-
-# The latest snapshot has what is there now.
-is_captured() {
-	rm -rf "$T/restored"
-	tm restore --quiet "latest:$M" --target "$T/restored"
-	trees_equal "$M" "$T/restored"
-}
-
-# Not btrfs, which is shown wherever it is mounted: tests beside this one may
-# have some.
-fs_status() { # MEMBER
-	"$TIDEMARK" status --json |
-		jq -r "select(.message_type == \"file_system\" and
-			.type != \"btrfs\").$1"
-}
-
-tracked() { # their paths
-	"$TIDEMARK" track list --json | jq -r 'select(.type != "btrfs").path'
+	kill "-${1:-TERM}" "$pid"
+	wait "$pid" 2>/dev/null || true
 }

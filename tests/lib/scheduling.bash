@@ -7,6 +7,8 @@
 # After helpers.bash. The daemon tracks nothing, so that it starts at once and
 # anywhere; $T/conf is its configuration, $T/clock its time.
 
+load ../lib/daemon
+
 scheduling_setup() {
 	tm_setup
 	requires_root
@@ -22,14 +24,9 @@ scheduling_setup() {
 scheduling_teardown() {
 	local bad=
 	daemon_ends || true
-	# what a sanitizer said at its end is nobody's exit status
-	bad=$(grep -aE -A 20 'ERROR: [A-Za-z]*Sanitizer|runtime error:' \
-		"$T/daemon.log" 2>/dev/null) || true
+	bad=$(sanitizers_say "$T/daemon.log")
 	tm_teardown
-	[ -z "$bad" ] || {
-		echo "$bad"
-		return 1
-	}
+	said_nothing "$bad"
 }
 
 # it_is "2026-01-31 06:00:00"
@@ -43,30 +40,6 @@ daemon_options() {
 		--socket "$T/socket" --state-dir "$T/state" \
 		--pins "$T/pins" --track-list "$T/var/list" \
 		--pressure-dir "$T/psi" --power-dir "$T/power"
-}
-
-tidemarkd() {
-	local options
-	mapfile -d '' options < <(daemon_options)
-	"$BUILD/tidemarkd" "${options[@]}" "$@"
-}
-
-daemon_starts() { # [OPTION...]
-	local options
-	mapfile -d '' options < <(daemon_options)
-	"$BUILD/tidemarkd" "${options[@]}" "$@" >>"$T/daemon.log" 2>&1 3>&- &
-	DAEMON=$!
-	BACKGROUND+=("$DAEMON")
-	wait_until daemon_answers
-}
-
-daemon_answers() { "$TIDEMARK" jobs >/dev/null 2>&1; }
-
-daemon_ends() { # [SIGNAL]
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "-${1:-TERM}" "$DAEMON" 2>/dev/null || true
-	wait "$DAEMON" 2>/dev/null || true
-	DAEMON=
 }
 
 # schedule NAME [LINE...]: one more, of $T/src to $REPO.

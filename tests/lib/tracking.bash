@@ -8,11 +8,15 @@
 #	load ../lib/helpers
 #	load ../lib/tracking
 #
-# Loading the tracker's programs takes a second or two, so a file has one
-# daemon for all its tests (setup_file calls tracking_file_begins,
-# teardown_file tracking_file_ends). setup() calls tracking_setup, teardown()
-# tracking_teardown. A test that stops, kills or starves its daemon takes one
-# of its own first: own_daemon.
+# Loading the tracker's programs takes a second or two. So a file may have one
+# daemon for all its tests: setup_file() calls tracking_file_begins, setup()
+# tracking_setup. A test that stops, kills or starves its daemon takes one of
+# its own: own_daemon. A file in which most tests do so calls
+# tracking_file_probes and own_setup, and its tests daemon_starts.
+# In both, teardown_file() calls tracking_file_ends, which looks at what the
+# programs did to the kernel, and teardown() tracking_teardown.
+
+load ../lib/daemon
 
 # --- a file ---------------------------------------------------------------
 
@@ -29,6 +33,7 @@ tracking_file_begins() {
 	until [ -S "$t/socket" ]; do
 		kill -0 "$(cat "$t/pid")" 2>/dev/null || {
 			mv "$t/daemon.log" "$t/refused"
+			rm "$t/pid"
 			umount "$t/bpf"
 			return 0
 		}
@@ -36,75 +41,109 @@ tracking_file_begins() {
 	done
 }
 
+# Can the programs be loaded? That takes seconds, too, and is asked once.
+tracking_file_probes() {
+	local t=$BATS_FILE_TMPDIR
+	[ "$(id -u)" -eq 0 ] || return 0
+	kernel_log_begins "$t/kernel-log"
+	mkdir "$t/bpf"
+	mount -t bpf bpf "$t/bpf"
+	"$BUILD/tidemarkd" --socket "$t/socket" --state-dir "$t/state" \
+		--track-list "$t/list" --pins "$t/bpf/pins" --run \
+		bash -c "! '$TIDEMARK' status | grep -q 'hook set none'" \
+		2>"$t/probe" || mv "$t/probe" "$t/refused"
+	umount "$t/bpf" || true
+}
+
 tracking_file_ends() {
 	local t=$BATS_FILE_TMPDIR
 	[ "$(id -u)" -eq 0 ] || return 0
-	[ ! -e "$t/refused" ] || return 0
-	kill "$(cat "$t/pid")" || true
-	wait_until is_gone "$(cat "$t/pid")" || true
-	"$BUILD/tidemarkd" --pins "$t/bpf/pins" --stop-tracking || true
-	umount "$t/bpf" || umount -l "$t/bpf"
+	if [ -e "$t/pid" ]; then
+		kill "$(cat "$t/pid")" || true
+		wait_until is_gone "$(cat "$t/pid")" || true
+		"$BUILD/tidemarkd" --pins "$t/bpf/pins" --stop-tracking || true
+		umount "$t/bpf" || umount -l "$t/bpf"
+		said_nothing "$(sanitizers_say "$t/daemon.log")"
+	fi
 	kernel_log_is_clean "$t/kernel-log"
 }
 
 # --- a test ---------------------------------------------------------------
 
-tracking_setup() {
-	local t=$BATS_FILE_TMPDIR
+# For tests of which some need no tracker: those that do call own_pins.
+tracking_none() {
 	tm_setup
-	requires_loop
 	requires jq
-	[ ! -e "$t/refused" ] ||
-		skip "no eBPF here: $(tail -n 1 "$t/refused")"
 	DAEMON=
-	STATE=$t/state
-	export TIDEMARK_SOCKET=$t/socket
+	PINS=
+	STATE=$T/state
+	export TIDEMARK_SOCKET=$T/socket
 	M=$T/mnt
 	tm_init >/dev/null
 }
 
-tracking_teardown() {
-	local t=$BATS_FILE_TMPDIR
-	if [ -n "${PINS:-}" ]; then
-		daemon_ends || true
-		"$BUILD/tidemarkd" --pins "$PINS" --stop-tracking || true
-	elif [ -S "$t/socket" ]; then
-		TIDEMARK_SOCKET=$t/socket "$TIDEMARK" track list --json |
-			jq -r 'select(.path).path' | while read -r path; do
-			"$TIDEMARK" track remove "$path" >/dev/null || true
-		done
-	fi
-	tm_teardown
+requires_tracker() {
+	requires_loop
+	[ ! -e "$BATS_FILE_TMPDIR/refused" ] ||
+		skip "no eBPF here: $(tail -n 1 "$BATS_FILE_TMPDIR/refused")"
 }
 
-# own_daemon [OPTION...]: a daemon, pins and state for this test alone.
-own_daemon() {
+# With the file's daemon.
+tracking_setup() {
+	tracking_none
+	requires_tracker
+	STATE=$BATS_FILE_TMPDIR/state
+	export TIDEMARK_SOCKET=$BATS_FILE_TMPDIR/socket
+}
+
+# With a place for pins and state of this test alone, and no daemon yet.
+own_setup() {
+	tracking_none
+	own_pins
+}
+
+own_pins() {
+	requires_tracker
+	mkdir "$T/bpf"
+	mount -t bpf bpf "$T/bpf"
 	PINS=$T/bpf/pins STATE=$T/state
 	export TIDEMARK_SOCKET=$T/socket
-	mkdir -p "$T/bpf"
-	mount -t bpf bpf "$T/bpf"
+}
+
+own_daemon() { # [OPTION...]
+	own_pins
 	daemon_starts "$@"
 }
 
-daemon_starts() { # [OPTION...]
-	"$BUILD/tidemarkd" --socket "$T/socket" --state-dir "$STATE" \
-		--pins "$PINS" --track-list "$T/var/list" "$@" \
-		>>"$T/daemon.log" 2>&1 3>&- &
-	DAEMON=$!
-	BACKGROUND+=("$DAEMON")
-	wait_until daemon_answers
+daemon_options() {
+	printf '%s\0' --socket "$T/socket" --state-dir "$STATE" \
+		--pins "$PINS" --track-list "$T/var/list"
 }
 
-daemon_answers() { "$TIDEMARK" status >/dev/null 2>&1; }
-
-daemon_ends() { # [SIGNAL]
-	[ -n "${DAEMON:-}" ] || return 0
-	kill "-${1:-TERM}" "$DAEMON" || true
-	wait "$DAEMON" 2>/dev/null || true
-	DAEMON=
+tracking_teardown() {
+	local t=$BATS_FILE_TMPDIR path bad
+	if [ -n "${PINS:-}" ]; then
+		daemon_ends || true
+		tidemarkd --stop-tracking || true
+	elif [ -S "$t/socket" ]; then
+		TIDEMARK_SOCKET=$t/socket "$TIDEMARK" track list --json |
+			jq -r 'select(.path).path' | while read -r path; do
+			TIDEMARK_SOCKET=$t/socket "$TIDEMARK" track remove \
+				"$path" >/dev/null || true
+		done
+	fi
+	bad=$(sanitizers_say "$T/daemon.log")
+	tm_teardown
+	said_nothing "$bad"
 }
 
 track() { "$TIDEMARK" track "$@"; }
+
+# Not btrfs, which is shown wherever it is mounted: tests beside this one may
+# have some.
+tracked_paths() {
+	"$TIDEMARK" track list --json | jq -r 'select(.type != "btrfs").path'
+}
 
 # --- a file system --------------------------------------------------------
 
@@ -123,7 +162,7 @@ disk() {
 	xfs)
 		requires mkfs.xfs
 		truncate -s 320M "$image"
-		mkfs.xfs -q "$@" "$image"
+		mkfs.xfs -q -f "$@" "$image"
 		;;
 	esac
 	mount -o loop "$image" "$dir"
@@ -153,8 +192,13 @@ backs_up() {
 	local want=$1
 	shift
 	expect 0 tm backup --json "$@" "${SOURCE:-$M}"
-	[ "$want" = any ] || [ "$(summary change_source)" = "$want" ] || {
-		echo "by $(summary change_source), not by $want:"
+	came_by "$want"
+}
+
+# The last backup.
+came_by() { # SOURCE
+	[ "$1" = any ] || [ "$(summary change_source)" = "$1" ] || {
+		echo "by $(summary change_source), not by $1:"
 		echo "$output"
 		return 1
 	}
