@@ -58,24 +58,41 @@ read_at_most() { # BYTES, in the last backup
 is_captured() { # [DEVICE]
 	local device=${1:-$DISK}
 	tm cat "latest:$device" 2>"$T/cat.err" |
-		cmp - <(dd if="$device" bs=1M iflag=direct status=none)
+		cmp - <(dd if="$device" bs=1M iflag=direct status=none) ||
+		tells_difference "$device"
 }
 
-# A multiple of 4096 below $1 MiB.
-somewhere() { echo $((RANDOM * 32768 % ($1 * 1048576) / 4096 * 4096)); }
+# What a captured image has wrong, for whoever reads the log: which blocks,
+# whether they differ still, and what was written where.
+tells_difference() { # DEVICE
+	local n
+	cat "$T/cat.err" "$T/written" || true
+	for n in first second; do
+		echo "blocks of 4 KiB that differ, $n look:"
+		tm cat "latest:$1" | cmp -l - \
+			<(dd if="$1" bs=1M iflag=direct status=none) |
+			awk '!seen[b = int(($1 - 1) / 4096)]++ { print b }' |
+			head -n 40
+	done
+	return 1
+}
 
-# Some writes of every kind, at random places of the first MIB of a device.
+# Some writes of every kind, at random places of the first MIB of a device. A
+# subshell would have random numbers of its own, which no seed brings back.
 writes_at_random() { # DEVICE MIB
-	local i at
+	local i at count
 	for i in 1 2 3 4 5 6; do
-		at=$(somewhere "$2")
-		case $((RANDOM % 6)) in
-		0 | 1) dd if=/dev/urandom of="$1" bs=4k count=$((RANDOM % 20 + 1)) \
+		at=$((RANDOM * 32768 % ($2 * 1048576) / 4096 * 4096))
+		count=$((RANDOM % 400 + 1))
+		set -- "$1" "$2" $((RANDOM % 6))
+		echo "$1: way $3 at $at, $count" >>"$T/written"
+		case $3 in
+		0 | 1) dd if=/dev/urandom of="$1" bs=4k count=$((count % 20 + 1)) \
 			seek=$((at / 4096)) oflag=direct status=none ;;
-		2) dd if=/dev/urandom of="$1" bs=512 count=$((RANDOM % 9 + 1)) \
-			seek=$((at / 512 + RANDOM % 8)) conv=fsync status=none ;;
-		3) blkdiscard -f -o "$at" -l $(((RANDOM % 400 + 1) * 4096)) "$1" ;;
-		4) blkdiscard -f -z -o "$at" -l $(((RANDOM % 400 + 1) * 4096)) "$1" ;;
+		2) dd if=/dev/urandom of="$1" bs=512 count=$((count % 9 + 1)) \
+			seek=$((at / 512 + count % 8)) conv=fsync status=none ;;
+		3) blkdiscard -f -o "$at" -l $((count * 4096)) "$1" ;;
+		4) blkdiscard -f -z -o "$at" -l $((count * 4096)) "$1" ;;
 		5) fallocate -z -o "$at" -l 65536 "$1" ;;
 		esac
 	done
@@ -137,6 +154,7 @@ device_status() { # MEMBER
 	local i pid
 	tracked_disk 32M
 	(trap 'exit 0' TERM
+		RANDOM=$((${SEED:-$$} % 32768 + 1))
 		while :; do writes_at_random "$DISK" 31; done) 3>&- &
 	pid=$!
 	BACKGROUND+=("$pid")
