@@ -65,6 +65,8 @@ static void put_summary(const struct record *r, struct json_out *j)
 	json_u64(j, "total_bytes_processed", r->bytes);
 	json_u64(j, "bytes_read", r->bytes_read);
 	json_u64(j, "data_added_packed", r->bytes_stored);
+	if (r->has_meanwhile)
+		json_u64(j, "files_changed_meanwhile", r->files_meanwhile);
 }
 
 void record_write(const struct record *r, struct json_out *j)
@@ -146,6 +148,8 @@ void record_read_summary(struct record *r, const struct json *j)
 	r->bytes = get_number(j, "total_bytes_processed");
 	r->bytes_read = get_number(j, "bytes_read");
 	r->bytes_stored = get_number(j, "data_added_packed");
+	r->has_meanwhile = json_get(j, "files_changed_meanwhile");
+	r->files_meanwhile = get_number(j, "files_changed_meanwhile");
 	r->has_summary = true;
 }
 

@@ -56,6 +56,8 @@ struct record {
 	char change_source[32], scan_reason[256], snapshot[72];
 	uint64_t files, files_new, files_changed, bytes, bytes_read,
 		bytes_stored;
+	bool has_meanwhile; /* it is known how many changed while it ran */
+	uint64_t files_meanwhile;
 	char errors[RECORD_ERRORS][256]; /* the last lines, oldest first */
 	unsigned int n_errors;
 };

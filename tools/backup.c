@@ -43,6 +43,8 @@ struct backup {
 	struct passes *passes; /* NULL: one is enough */
 	struct count *count;   /* NULL: nobody watches */
 	struct backup_job job;
+	struct track_meanwhile meanwhile;
+	bool has_meanwhile;
 	int64_t began; /* output_clock() */
 	/* the opening thread */
 	pthread_t opener;
@@ -350,6 +352,37 @@ static void fill_stats(const struct backup *b, struct snapshot_stats *s)
 		s->files - MIN(s->files, s->files_new + s->files_changed);
 }
 
+static bool is_consistent(const struct backup *b)
+{
+	struct passes_result r = { 0 };
+
+	if (b->passes)
+		passes_result(b->passes, &r);
+	return r.is_consistent || backup_device_is_still(b->device);
+}
+
+/* What is of one instant has nothing of what came after it. */
+static void look_back(struct backup *b)
+{
+	b->has_meanwhile = b->track && !is_consistent(b) &&
+			   track_meanwhile(b->track, b->in.skips, b->in.n_skips,
+					   &b->meanwhile);
+}
+
+static void report_meanwhile(const struct backup *b)
+{
+	const struct track_meanwhile *m = &b->meanwhile;
+
+	if (b->has_meanwhile && m->files + m->dirs > 0)
+		output_note("meanwhile: %s%llu %s and %llu %s changed while "
+			    "the backup ran; the next one has them\n",
+			    m->is_more ? "at least " : "",
+			    (unsigned long long)m->files,
+			    m->files == 1 ? "file" : "files",
+			    (unsigned long long)m->dirs,
+			    m->dirs == 1 ? "directory" : "directories");
+}
+
 static void report_passes(const struct backup *b)
 {
 	struct passes_result r;
@@ -403,7 +436,8 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 	hex_encode(id, s->id, OBJECT_ID_LEN);
 	backup_job_report(&b->job, st, ws.bytes_stored,
 			  skipped || cli_flag(b->cli, "dry-run") ? NULL : id,
-			  source_of(b), why_of(b));
+			  source_of(b), why_of(b),
+			  b->has_meanwhile ? &b->meanwhile : NULL);
 	output_note("files:   %llu new, %llu changed, %llu unchanged; "
 		    "%llu directories\n",
 		    (unsigned long long)st->files_new,
@@ -420,6 +454,7 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 			    why_of(b));
 	if (b->passes)
 		report_passes(b);
+	report_meanwhile(b);
 	backup_device_tell(b->device);
 	if (skipped)
 		output_note("nothing changed: no snapshot\n");
@@ -452,19 +487,16 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 	if (b->passes)
 		report_passes_json(b, &line.json);
 	backup_device_json(b->device, &line.json);
+	if (b->has_meanwhile) {
+		json_u64(&line.json, "files_changed_meanwhile",
+			 b->meanwhile.files);
+		json_u64(&line.json, "dirs_changed_meanwhile",
+			 b->meanwhile.dirs);
+	}
 	json_u64(&line.json, "head", h->counter);
 	if (!skipped && !cli_flag(b->cli, "dry-run"))
 		json_str(&line.json, "snapshot_id", id);
 	output_end(&line);
-}
-
-static bool is_consistent(const struct backup *b)
-{
-	struct passes_result r = { 0 };
-
-	if (b->passes)
-		passes_result(b->passes, &r);
-	return r.is_consistent || backup_device_is_still(b->device);
 }
 
 static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
@@ -594,6 +626,8 @@ static int run_once(struct backup *b, const struct archiver_options *opt,
 		return e;
 	archiver_use_skips(b->archiver, b->in.skips, b->in.n_skips);
 	e = walk(b, opt, tree);
+	if (e == 0)
+		look_back(b);
 	return e < 0 ? e : finish(b, tree, lost);
 }
 

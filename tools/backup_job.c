@@ -138,7 +138,8 @@ int backup_job_begin(struct backup_job *job, const struct cli *cli)
 
 void backup_job_report(struct backup_job *job,
 		       const struct snapshot_stats *stats, uint64_t stored,
-		       const char *id, const char *source, const char *why)
+		       const char *id, const char *source, const char *why,
+		       const struct track_meanwhile *meanwhile)
 {
 	job->stats = *stats;
 	job->stored = stored;
@@ -146,6 +147,8 @@ void backup_job_report(struct backup_job *job,
 	snprintf(job->change_source, sizeof(job->change_source), "%s", source);
 	snprintf(job->scan_reason, sizeof(job->scan_reason), "%s",
 		 why ? why : "");
+	job->has_meanwhile = meanwhile;
+	job->meanwhile = meanwhile ? meanwhile->files : 0;
 }
 
 static void put_summary(const struct backup_job *job, struct json_out *j)
@@ -161,6 +164,8 @@ static void put_summary(const struct backup_job *job, struct json_out *j)
 	json_u64(j, "total_bytes_processed", job->stats.bytes);
 	json_u64(j, "bytes_read", job->stats.bytes_read);
 	json_u64(j, "data_added_packed", job->stored);
+	if (job->has_meanwhile)
+		json_u64(j, "files_changed_meanwhile", job->meanwhile);
 }
 
 void backup_job_end(struct backup_job *job, int code)

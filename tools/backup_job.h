@@ -14,6 +14,7 @@
 #define TOOLS_BACKUP_JOB_H
 
 #include "repo/head.h"
+#include "tools/backup_track.h"
 #include "tools/cli.h"
 
 struct backup_job {
@@ -23,16 +24,19 @@ struct backup_job {
 	uint64_t stored;
 	char snapshot[HEX_LEN(OBJECT_ID_LEN)];
 	char change_source[32], scan_reason[256];
+	uint64_t meanwhile; /* files */
+	bool has_meanwhile;
 };
 
 #define BACKUP_JOB_INIT ((struct backup_job){ .fd = -1 })
 
 /* Wait for the turn. */
 MUST_CHECK int backup_job_begin(struct backup_job *j, const struct cli *cli);
-/* What was backed up; id NULL: no snapshot. why may be NULL. */
+/* What was backed up; id NULL: no snapshot. why and meanwhile may be NULL. */
 void backup_job_report(struct backup_job *j, const struct snapshot_stats *stats,
 		       uint64_t stored, const char *id, const char *source,
-		       const char *why);
+		       const char *why,
+		       const struct track_meanwhile *meanwhile);
 /* The backup has ended with this exit code. */
 void backup_job_end(struct backup_job *j, int code);
 

@@ -295,6 +295,7 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 	if (e < 0)
 		return e;
 	p->token.fsid = p->fsid;
+	clock_gettime(CLOCK_REALTIME_COARSE, &p->began);
 	p->asked = ASKED_DAEMON;
 	archiver_is_synced(t->opt.archiver, p->dev);
 	if (trusted)

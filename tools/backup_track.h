@@ -56,6 +56,18 @@ const char *track_source(struct track *t);
 /* Why there was a scan, or NULL. */
 const char *track_why(const struct track *t);
 
+struct track_meanwhile {
+	uint64_t files; /* and all else that is no directory */
+	uint64_t dirs;
+	bool is_more; /* there are more: not all were looked at */
+};
+
+/* What of the sources changed since t was begun, on the file systems that the
+ * daemon tracks: the next backup has it. skips: what is never entered. False:
+ * it cannot be told. t may be NULL. */
+bool track_meanwhile(const struct track *t, const struct archive_skip *skips,
+		     size_t n_skips, struct track_meanwhile *out);
+
 /* --- for an audit --- */
 
 /* What changed since the catalog's last recovery point, up to now; nothing is

@@ -80,7 +80,8 @@ static void put_json(const struct json *r)
 					       "files_changed",
 					       "total_bytes_processed",
 					       "bytes_read",
-					       "data_added_packed" };
+					       "data_added_packed",
+					       "files_changed_meanwhile" };
 	const struct json *error = json_first(json_get(r, "errors"));
 	struct output_line line;
 	size_t i;

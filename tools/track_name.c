@@ -67,8 +67,12 @@ void track_name_find(int at, uint64_t ino, uint32_t generation,
 	out->is_gone = fd < 0 && errno == ESTALE;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
+	out->is_there = true;
 	out->is_gone = st.st_nlink == 0;
 	out->is_file = S_ISREG(st.st_mode);
+	out->is_dir = S_ISDIR(st.st_mode);
+	out->has_more = !out->is_dir && st.st_nlink > 1;
+	out->changed = st.st_ctim;
 	out->size = (uint64_t)st.st_size;
 	if (!out->is_gone)
 		out->path = path_of(fd, &st);

@@ -16,12 +16,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct track_name {
-	char *path;   /* NULL: not known */
-	bool is_gone; /* there is no such inode any more */
-	bool is_file; /* a regular one, size is its length */
+	char *path;    /* NULL: not known */
+	bool is_there; /* it was opened: what follows is known */
+	bool is_gone;  /* there is no such inode any more, or no name of it */
+	bool is_file;  /* a regular one, size is its length */
+	bool is_dir;
+	bool has_more; /* names than this one */
 	uint64_t size;
+	struct timespec changed; /* ctime */
 };
 
 /* at: anything open on that file system. */

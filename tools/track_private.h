@@ -5,6 +5,8 @@
 #ifndef TOOLS_TRACK_PRIVATE_H
 #define TOOLS_TRACK_PRIVATE_H
 
+#include <time.h>
+
 #include "archive/tracked.h"
 #include "base/json.h"
 #include "crypto/crypto.h"
@@ -18,6 +20,7 @@ struct place {
 	char *path;	  /* something that lies there */
 	enum asked asked; /* who answered; the next time's token is there */
 	struct token_fs token;
+	struct timespec began; /* when it had answered, as files have times */
 	struct btrfs_point *point;
 	bool is_trusted;
 	struct dirty dirty;

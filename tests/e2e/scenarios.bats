@@ -408,6 +408,7 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 		[ "$(summary bytes_read)" -eq 0 ]
 		[ "$(summary files_new)" -eq 0 ]
 		[ "$(summary files_changed)" -eq 0 ]
+		[ "$(summary files_changed_meanwhile)" -eq 0 ]
 	done
 	echo two >"$M/data/f"
 	backs_up tracker
