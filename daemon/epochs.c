@@ -21,6 +21,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -156,6 +157,8 @@ int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
 	}
 	dirty_release(&d);
 	if (r == 0)
+		r = FAULT("turn.kept");
+	if (r == 0)
 		r = tracker_drop(e->tracker, fs->slot);
 	if (r == 0)
 		r = tracker_slot(e->tracker, fs->slot, &slot);
@@ -164,6 +167,28 @@ int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
 	if (r == 0)
 		fs->drained = slot.inodes;
 	return r;
+}
+
+static int sync_fs(const struct epochs *e, const struct fs *fs, int fd)
+{
+	if (e->no_sync || syncfs(fd) == 0)
+		return 0;
+	return log_fail(-errno, "sync %s", fs->mount.path);
+}
+
+static int turn_and_sync(struct epochs *e, struct fs *fs, int fd)
+{
+	/* most of what is dirty: writing it back marks inodes, and this way in
+	 * the epoch that ends. An error is told once, and not to the second */
+	int r = sync_fs(e, fs, fd);
+
+	if (r == 0)
+		r = FAULT("turn.synced");
+	if (r == 0)
+		r = tracker_turn(e->tracker, fs->slot);
+	if (r == 0)
+		r = FAULT("turn.turned");
+	return r < 0 ? r : sync_fs(e, fs, fd);
 }
 
 /* The order is the protocol: docs/change-tracking.md. *why: trust is lost. */
@@ -179,15 +204,12 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 		*why = WHY_UNMOUNTED;
 		return 0;
 	}
-	/* most of what is dirty: writing it back marks inodes, and this way in
-	 * the epoch that ends */
-	if (!e->no_sync)
-		(void)syncfs(fd);
-	r = tracker_turn(e->tracker, fs->slot);
-	if (r == 0 && !e->no_sync && syncfs(fd) < 0)
-		r = log_fail(-errno, "sync %s", fs->mount.path);
-	if (r == 0)
-		r = fs_take_idle(e, fs, false, &lost);
+	r = turn_and_sync(e, fs, fd);
+	if (r < 0) {
+		*why = "it could not be synced";
+		return 0;
+	}
+	r = fs_take_idle(e, fs, false, &lost);
 	/* A turn that is not ended leaves marks in a set that the next turn
 	 * takes for the new one: other backups would be told too little. */
 	if (r < 0)
@@ -353,6 +375,8 @@ static int begin(struct epochs *e, struct fs *fs,
 		r = look_again(fs);
 	if (r == 0 && lost)
 		r = start_over(e, fs, lost);
+	if (r == 0)
+		r = FAULT("turn.dropped");
 	if (r < 0)
 		return r;
 	out->token.epoch = fs->epoch++;
@@ -394,6 +418,8 @@ int epochs_begin(struct epochs *e, dev_t dev, const struct epochs_token *since,
 	(void)presence_look(e);
 	fs = fs_find(e, dev);
 	r = fs ? begin(e, fs, since, consumer, out) : -ENODEV;
+	if (r == 0)
+		r = FAULT("turn.saved");
 	pthread_mutex_unlock(&e->lock);
 	if (r < 0)
 		dirty_release(&out->dirty);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "daemon/clock.h"
@@ -341,6 +342,8 @@ int main(int argc, char **argv)
 	umask(077);
 	if (e != 0)
 		return e < 0 ? 2 : 0;
+	if (fault_init() < 0)
+		return 2;
 	if (configure(&d, &code) == 0) {
 		/* the options hold on to its strings */
 		first = config_get(d.config);

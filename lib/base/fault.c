@@ -32,6 +32,12 @@ static const char *const points[] = {
 	"restore.file",	   /* before a restored file gets its name */
 	"archive.file",	   /* before a source file is read */
 	"backup.frozen",   /* file systems frozen, before marks are taken */
+	/* of tidemarkd, when a backup begins */
+	"turn.synced",	/* synced once, before the epoch is turned */
+	"turn.turned",	/* turned, before the sync that counts */
+	"turn.kept",	/* marks in a file, before the kernel forgets them */
+	"turn.dropped", /* forgotten there, before info says so */
+	"turn.saved",	/* info written, before the answer */
 };
 
 int fault_armed;

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,6 +231,54 @@ static int direct(const char *path, const char *other)
 	return pwrite(fd, p, PAGE, AT) < 0 ? fail("pwrite") : 0;
 }
 
+/* --- a write that stops half way --- */
+
+struct held {
+	const char *path;
+	void *page;
+	ssize_t written;
+};
+
+static void *write_page(void *arg)
+{
+	struct held *h = arg;
+
+	h->written = pwrite(open_file(h->path), h->page, PAGE, 0);
+	return NULL;
+}
+
+/* A write from memory that is not there yet holds the inode's lock: says
+ * "held", and ends when a line is read. */
+static int hold(const char *path, const char *other)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register area = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = { .mode = 0 };
+	struct held h = { .path = path };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffd_msg msg;
+	pthread_t thread;
+
+	(void)other;
+	h.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area.range.start = zero.range.start = (uintptr_t)h.page;
+	area.range.len = zero.range.len = PAGE;
+	if (fd < 0 || h.page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) < 0 ||
+	    ioctl(fd, UFFDIO_REGISTER, &area) < 0)
+		return fail("userfaultfd");
+	if (pthread_create(&thread, NULL, write_page, &h) != 0 ||
+	    read(fd, &msg, sizeof(msg)) != sizeof(msg))
+		return fail("wait for the write");
+	puts("held");
+	fflush(stdout);
+	(void)getchar();
+	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero) < 0)
+		return fail("UFFDIO_ZEROPAGE");
+	pthread_join(thread, NULL);
+	return h.written == PAGE ? 0 : fail("pwrite");
+}
+
 /* --- a file system's image --- */
 
 static int exchrange(const char *path, const char *other)
@@ -253,6 +304,7 @@ static const struct {
 	{ "vmsplice", vm_splice, 3 },
 	{ "ring", ring, 3 },
 	{ "direct", direct, 3 },
+	{ "hold", hold, 3 },
 	/* an image of xfs: files may be exchanged, which mkfs may not know */
 	{ "allow-exchange", exchrange, 3 },
 };
