@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 #define EXACT_MAX (1ull << 53)
@@ -151,27 +152,6 @@ void json_bool(struct json_out *j, const char *key, bool v)
 	put(j, v ? "true" : "false", v ? 4 : 5);
 }
 
-static void put_base64(struct json_out *j, struct span s)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t i;
-
-	for (i = 0; i < s.len; i += 3) {
-		size_t n = MIN(s.len - i, (size_t)3);
-		uint32_t v = (uint32_t)s.p[i] << 16;
-		char out[4];
-
-		v |= n > 1 ? (uint32_t)s.p[i + 1] << 8 : 0;
-		v |= n > 2 ? s.p[i + 2] : 0;
-		out[0] = digits[v >> 18];
-		out[1] = digits[v >> 12 & 63];
-		out[2] = n > 1 ? digits[v >> 6 & 63] : '=';
-		out[3] = n > 2 ? digits[v & 63] : '=';
-		put(j, out, 4);
-	}
-}
-
 void json_name(struct json_out *j, const char *key, struct span name)
 {
 	json_strn(j, key, name);
@@ -180,7 +160,8 @@ void json_name(struct json_out *j, const char *key, struct span name)
 	put(j, ",\"", 2);
 	put(j, key, strlen(key));
 	put(j, "_b64\":\"", 7);
-	put_base64(j, name);
+	if (j->err == 0)
+		j->err = base64_append(j->buf, name);
 	put_byte(j, '"');
 }
 
