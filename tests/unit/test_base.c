@@ -592,6 +592,27 @@ static void test_replace_syncs_file_and_directory(void **state)
 	assert_int_equal(st.st_size, 3);
 }
 
+/* A process died here, or someone put a link in the way. */
+static void test_replace_writes_a_file_of_its_own(void **state)
+{
+	struct dir *d = *state;
+	struct stat st;
+	int fd;
+
+	fd = openat(d->fd, "f.tmp", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0666), 0);
+	close(fd);
+	assert_int_equal(io_replace_file(d->fd, "f", SPAN("new", 3)), 0);
+	assert_int_equal(fstatat(d->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(symlinkat("elsewhere", d->fd, "f.tmp"), 0);
+	assert_int_equal(io_replace_file(d->fd, "f", SPAN("new", 3)), 0);
+	assert_int_equal(fstatat(d->fd, "f", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(fstatat(d->fd, "elsewhere", &st, 0), -1);
+}
+
 static void test_replace_works_below_a_directory(void **state)
 {
 	struct dir *d = *state;
@@ -748,6 +769,7 @@ int main(void)
 		IN_DIR(test_read_file_up_to_the_maximum_and_no_further),
 		IN_DIR(test_read_file_errors_leave_the_buf),
 		IN_DIR(test_replace_syncs_file_and_directory),
+		IN_DIR(test_replace_writes_a_file_of_its_own),
 		IN_DIR(test_replace_works_below_a_directory),
 		IN_DIR(test_a_failed_replace_keeps_the_old_file),
 		IN_DIR(test_mkdir_p_makes_all_of_a_path),
