@@ -9,7 +9,8 @@
  *   scrypt        RFC 7914                kdf_scrypt()
  *   Argon2id      RFC 9106                kdf_argon2id()
  *
- * This room alone includes OpenSSL (and libargon2).
+ * This room alone includes libargon2, and OpenSSL but for lib/pki: what signs
+ * knows no data key, and what encrypts no certificate.
  *
  * Errors:  -EBADMSG: a tag did not verify, nothing was written to the
  *          output that may be used. -ENOMEM, -EINVAL. Not logged.
