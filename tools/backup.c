@@ -582,9 +582,10 @@ static int walk(struct backup *b, const struct archiver_options *opt,
 	char **paths = archiver_paths(b->archiver, &n);
 	int e;
 
-	/* fts crashes on an empty list */
+	/* fts crashes on an empty list; and to look at every file would cost
+	 * more than a backup that does not */
 	if (n > 0 && progress_is_wanted() && b->in.stream_fd < 0 &&
-	    !b->in.devices)
+	    !b->in.devices && !track_is_whole(b->track))
 		b->count =
 			count_start(paths, b->in.filter, opt->one_file_system);
 	progress = progress_start(sample, b);

@@ -2,8 +2,8 @@
 /*
  * backup_count.h - how much there is to do, for the progress bar.
  *
- * A thread counts files and bytes of the sources beside the backup. What it
- * finds is for display: it follows the patterns and the bounds of file
+ * A thread counts files and bytes of the sources beside a backup that scans,
+ * and which so looks at each of them anyway. What it finds is for display: it follows the patterns and the bounds of file
  * systems, and knows nothing of tags or of what changes meanwhile.
  *
  * Threads: count_get() from any.

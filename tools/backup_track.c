@@ -747,6 +747,16 @@ const char *track_source(struct track *t)
 	return t->source;
 }
 
+bool track_is_whole(const struct track *t)
+{
+	size_t i;
+
+	for (i = 0; t && i < t->n_places; i++)
+		if (!t->places[i].is_trusted)
+			return false;
+	return t && t->tracked && !t->has_more;
+}
+
 const char *track_why(const struct track *t)
 {
 	return t ? t->why : NULL;

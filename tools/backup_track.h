@@ -53,6 +53,8 @@ void track_end(struct track *t);
 /* "tracker", "btrfs generations", "scan", or several of them in words. t may
  * be NULL. */
 const char *track_source(struct track *t);
+/* Nothing of the sources is scanned. t may be NULL. */
+bool track_is_whole(const struct track *t);
 /* Why there was a scan, or NULL. */
 const char *track_why(const struct track *t);
 

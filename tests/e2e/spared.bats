@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # not tsan
 #
-# What the tracker spares a backup from reading: files under new names.
+# What the tracker spares: reading files under new names, looking at what did
+# not change, and marking what is marked.
 
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154
 
@@ -104,4 +105,64 @@ evict() {
 	stores_change
 	evict
 	stores_change
+}
+
+# calls FILES: how many system calls a backup makes that finds nothing changed,
+# in $n.
+calls() {
+	SOURCE=$M/$1 REPO=$T/repo$1
+	python3 - "$SOURCE" "$1" <<-'PY'
+		import os, sys
+		for i in range(int(sys.argv[2])):
+		    d = f"{sys.argv[1]}/{i // 200}"
+		    if i % 200 == 0:
+		        os.makedirs(d)
+		    open(f"{d}/{i}", "w").close()
+	PY
+	tm_init >/dev/null
+	backs_up scan
+	backs_up tracker
+	# what waits and what finds memory is not the same from run to run; and
+	# a sanitizer looks for leaks by the means that strace has in use
+	ASAN_OPTIONS=detect_leaks=0 strace -f -o "$T/calls" \
+		-e 'trace=!futex,%memory,rt_sigprocmask,poll' \
+		"$TIDEMARK" backup --repo "$REPO" --passphrase-file "$PASS" \
+		--json "$SOURCE" >"$T/out"
+	tail -n 1 "$T/out"
+	[ "$(tail -n 1 "$T/out" | jq -r .change_source)" = tracker ]
+	[ "$(tail -n 1 "$T/out" | jq -r .files_unmodified)" = "$1" ]
+	# nor does another thread go there
+	if grep -F "\"$SOURCE/" "$T/calls"; then return 1; fi
+	n=$(wc -l <"$T/calls")
+}
+
+@test "nothing changed: as many system calls for few files as for many" {
+	local n few
+	requires strace
+	daemon_starts
+	mkdir "$M"
+	truncate -s 400M "$M.img"
+	mkfs.ext4 -q -N 50000 "$M.img"
+	mount -o loop "$M.img" "$M"
+	track add "$M"
+	calls 200
+	few=$n
+	calls 20000
+	echo "$few and $n"
+	# some more or less by threads that find work or not
+	[ "$n" -lt $((few + 200)) ]
+}
+
+@test "what was marked once is marked again after a turn" {
+	local i
+	tracked_on ext4
+	touch -r "$M/from/small" "$T/times"
+	for i in 1 2 3 4 5; do
+		# by the processor that knows it
+		taskset -c 0 dd if=/dev/urandom of="$M/from/small" bs=4k \
+			count=2 conv=notrunc status=none
+		taskset -c 0 touch -r "$T/times" "$M/from/small"
+		backs_up tracker
+		is_captured
+	done
 }
