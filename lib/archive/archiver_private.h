@@ -208,6 +208,13 @@ struct dir_job *dir_job_new(struct archiver *a);
 /* Memory that lives as long as dir; p may be NULL. NULL without memory. */
 void *dir_copy(struct dir_job *dir, const void *p, size_t n);
 
+/* order.c */
+/* Sort the entries by name, those from `from` on. A name that was made anew
+ * during the listing may have been listed twice: it is there once. */
+MUST_CHECK int order_entries(struct dir_job *dir, size_t from);
+/* Is name among the first n entries, which are sorted? */
+bool order_has(const struct dir_job *dir, size_t n, const char *name);
+
 /* look.c */
 /* Is what the source says of a directory worth anything here, and what is it?
  * With dir's record and birth. */

@@ -19,6 +19,7 @@
 #include "base/log.h"
 
 #define DENTS_BYTES (128u << 10)
+#define AHEAD 8 /* entries, to have in the processor's cache */
 
 struct dent { /* struct linux_dirent64 */
 	uint64_t ino;
@@ -27,15 +28,6 @@ struct dent { /* struct linux_dirent64 */
 	uint8_t type;
 	char name[];
 };
-
-static int entry_order(const void *a, const void *b)
-{
-	const struct span *x = &(*(struct entry *const *)a)->name;
-	const struct span *y = &(*(struct entry *const *)b)->name;
-	int c = memcmp(x->p, y->p, MIN(x->len, y->len));
-
-	return c ? c : (x->len > y->len) - (x->len < y->len);
-}
 
 static int name_order(struct span x, struct span y)
 {
@@ -143,34 +135,6 @@ static struct entry *entry_add(struct dir_job *dir, struct span name)
 	return e;
 }
 
-/* Is name among the first n entries, which are sorted? */
-static bool is_known(const struct dir_job *dir, size_t n, const char *name)
-{
-	struct entry e = { .name = SPAN(name, strlen(name)) }, *key = &e;
-
-	return n > 0 && bsearch(&key, dir->entries, n, sizeof(*dir->entries),
-				entry_order);
-}
-
-/* Those from `from` on. A name that was made anew during the listing may
- * have been listed twice. */
-static void sort_entries(struct dir_job *dir, size_t from)
-{
-	size_t i, n = from;
-
-	if (dir->n_entries == from)
-		return;
-	qsort(dir->entries + from, dir->n_entries - from, sizeof(*dir->entries),
-	      entry_order);
-	for (i = from; i < dir->n_entries; i++) {
-		struct entry **e = &dir->entries[i];
-
-		if (n == from || entry_order(e, &dir->entries[n - 1]) != 0)
-			dir->entries[n++] = *e;
-	}
-	dir->n_entries = n;
-}
-
 static bool is_dots(const char *n)
 {
 	return n[0] == '.' && (!n[1] || (n[1] == '.' && !n[2]));
@@ -195,7 +159,8 @@ static int list_dir(struct walker *w, struct dir_job *dir)
 			struct dent *d = (struct dent *)p;
 
 			p += d->reclen;
-			if (is_dots(d->name) || is_known(dir, known, d->name) ||
+			if (is_dots(d->name) ||
+			    order_has(dir, known, d->name) ||
 			    filter_match(w->a->opt.filter, &dir->filter,
 					 d->name, strlen(d->name)))
 				continue;
@@ -519,6 +484,11 @@ static void stat_entries(struct walker *w, struct dir_job *dir, size_t from)
 		struct statx st;
 		int e;
 
+		/* in the order of names they lie all over the memory */
+		if (i + AHEAD < dir->n_entries) {
+			__builtin_prefetch(dir->entries[i + AHEAD]);
+			__builtin_prefetch(dir->entries[i + AHEAD] + 1);
+		}
 		entry->tracked = dir->change != CHANGE_LOOK;
 		if (has && look_may_skip(w, dir, entry, &it.node)) {
 			entry_keep(entry, &it.node, it.raw);
@@ -746,10 +716,13 @@ void dir_read(struct walker *w, struct dir_job *dir)
 		__atomic_store_n(&dir->partial, true, __ATOMIC_RELAXED);
 	}
 	/* in the order of trees, even if the listing broke off */
-	sort_entries(dir, known);
-	stat_entries(w, dir, known);
-	if (known > 0)
-		sort_entries(dir, 0);
+	e = order_entries(dir, known);
+	if (e == 0)
+		stat_entries(w, dir, known);
+	if (e == 0 && known > 0)
+		e = order_entries(dir, 0);
+	if (e < 0)
+		archiver_fail(w->a, e);
 }
 
 static void dir_work(struct walker *w, struct dir_job *dir)
