@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "seen.h"
 #include "track.h"
 
 #define OFFSET_MAX (~0ull >> 1)
@@ -45,7 +46,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TRACK_SLOTS);
 	__type(key, __u32);
-	__type(value, __u32); /* the set that takes the marks: 0 or 1 */
+	__type(value, __u32); /* turns so far: an odd one's marks go to set 1 */
 } active SEC(".maps");
 
 /* Preallocated: a mark never waits for memory. The loader sets the sizes. */
@@ -120,12 +121,6 @@ static __always_inline void lose(__u32 dev)
 	}
 }
 
-/* What a mark needs to know of an inode. */
-struct inode_now {
-	__u64 sb, ino, size;
-	__u32 dev, generation;
-};
-
 static __always_inline struct inode_now inode_now(struct inode *inode)
 {
 	struct super_block *sb = inode->i_sb;
@@ -138,23 +133,34 @@ static __always_inline struct inode_now inode_now(struct inode *inode)
 	return now;
 }
 
+static __always_inline __u32 whole_if_small(__u32 flags, __u64 min_size)
+{
+	return flags & TRACK_DATA && min_size <= 1ull << TRACK_REGION_SHIFT
+		       ? flags | TRACK_WHOLE
+		       : flags;
+}
+
+/* The entry, made with these flags if there is none. NULL: it is made and there
+ * is nothing to add (made has what it says), or it cannot be (no flags). */
 static __always_inline struct track_inode *get_inode(
 	struct track_slot *s, __u32 slot, const struct track_inode_key *key,
-	const struct inode_now *now)
+	const struct inode_now *now, __u32 flags, struct track_inode *made)
 {
 	struct track_inode *in = bpf_map_lookup_elem(&inodes, key);
-	struct track_inode fresh = {};
-	long e;
 
 	if (in)
 		return in;
-	fresh.min_size = now->size;
-	fresh.generation = now->generation;
-	e = bpf_map_update_elem(&inodes, key, &fresh, BPF_NOEXIST);
-	if (e == 0)
+	made->min_size = now->size;
+	made->generation = now->generation;
+	made->flags = whole_if_small(flags, now->size);
+	if (bpf_map_update_elem(&inodes, key, made, BPF_NOEXIST) == 0) {
 		COUNT(slot, inodes);
+		if (!(flags & TRACK_DATA) || made->flags & TRACK_WHOLE)
+			return NULL;
+	}
 	in = bpf_map_lookup_elem(&inodes, key);
 	if (!in) {
+		made->flags = 0;
 		s->lost = 1;
 		COUNT(slot, lost);
 	}
@@ -218,22 +224,87 @@ __noinline int mark_blocks(__u64 ino, __u32 where, __u64 from, __u64 last)
 	return region > last >> shift ? 0 : -1;
 }
 
+/* Blocks of a file that is not marked as a whole. All behind the smallest size
+ * seen is changed anyway, and needs none. */
+static __always_inline int mark_content(__u64 ino, __u32 where, __u64 min_size,
+					__u64 from, __u64 to)
+{
+	if (to > min_size)
+		to = min_size;
+	if (from >= to)
+		return 0;
+	return mark_blocks(ino, where, from >> TRACK_BLOCK_SHIFT,
+			   (to - 1) >> TRACK_BLOCK_SHIFT);
+}
+
+/* Has this processor made that mark since the last turn? If nothing but blocks
+ * is new they are marked here. */
+static __always_inline bool is_marked(const struct inode_now *now, __u32 flags,
+				      __u64 from, __u64 to)
+{
+	struct seen_inode k;
+	__u32 turn, where, *at;
+
+	if (!seen_find(now, &k))
+		return false;
+	at = bpf_map_lookup_elem(&active, &k.slot);
+	if (!at)
+		return false;
+	turn = *(volatile __u32 *)at;
+	if (turn != k.turn || (k.flags & flags) != flags ||
+	    now->size < k.min_size)
+		return false;
+	where = k.slot << 1 | (turn & 1);
+	if (!(k.flags & TRACK_WHOLE)) {
+		if (now->generation != k.generation)
+			return false;
+		if ((flags & TRACK_DATA) &&
+		    mark_content(now->ino, where, k.min_size, from, to) < 0)
+			return false;
+	}
+	COUNT(k.slot, events);
+	return true;
+}
+
+/* Add to an entry what this mark says. */
+static __always_inline void mark_in(struct track_inode *in,
+				    const struct track_inode_key *key,
+				    const struct inode_now *now, __u32 flags,
+				    __u64 from, __u64 to)
+{
+	__u32 slot = key->where >> 1;
+
+	if (in->generation != now->generation)
+		flags |= TRACK_WHOLE; /* deleted and made anew */
+	if (now->size < in->min_size)
+		lower_size(in, now->size);
+	set_flags(&in->flags, whole_if_small(flags, in->min_size));
+	if ((flags & TRACK_DATA) && !(in->flags & TRACK_WHOLE) &&
+	    mark_content(key->ino, key->where, in->min_size, from, to) < 0) {
+		set_flags(&in->flags, TRACK_WHOLE);
+		COUNT(slot, whole);
+	}
+}
+
 static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
 				    __u64 from, __u64 to)
 {
 	struct track_inode_key key = {};
-	struct track_inode *in;
+	struct track_inode *in, made = {};
 	struct track_slot *s;
-	__u32 dev = now->dev, slot, *at, *set;
+	__u32 dev = now->dev, slot, turn, *at;
 
+	if (is_marked(now, flags, from, to))
+		return 0;
 	at = bpf_map_lookup_elem(&slot_of, &dev);
 	if (!at)
 		return 0;
 	slot = *at;
 	s = bpf_map_lookup_elem(&slots, &slot);
-	set = bpf_map_lookup_elem(&active, &slot);
-	if (!s || !set)
+	at = bpf_map_lookup_elem(&active, &slot);
+	if (!s || !at)
 		return 0;
+	turn = *(volatile __u32 *)at; /* once: what is kept is of this set */
 	COUNT(slot, events);
 	if (s->sb != now->sb) {
 		if (s->sb == 0)
@@ -242,28 +313,14 @@ static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
 			s->replaced = 1;
 	}
 	key.ino = now->ino;
-	key.where = slot << 1 | (*set & 1);
-	in = get_inode(s, slot, &key, now);
-	if (!in)
-		return 0;
-	if (in->generation != now->generation)
-		flags |= TRACK_WHOLE; /* deleted and made anew */
-	if (now->size < in->min_size)
-		lower_size(in, now->size);
-	if ((flags & TRACK_DATA) &&
-	    in->min_size <= (1ull << TRACK_REGION_SHIFT))
-		flags |= TRACK_WHOLE;
-	set_flags(&in->flags, flags);
-	if (!(flags & TRACK_DATA) || (in->flags & TRACK_WHOLE))
-		return 0;
-	if (to > in->min_size)
-		to = in->min_size;
-	if (from < to &&
-	    mark_blocks(key.ino, key.where, from >> TRACK_BLOCK_SHIFT,
-			(to - 1) >> TRACK_BLOCK_SHIFT) < 0) {
-		set_flags(&in->flags, TRACK_WHOLE);
-		COUNT(slot, whole);
-	}
+	key.where = slot << 1 | (turn & 1);
+	in = get_inode(s, slot, &key, now, flags, &made);
+	if (in)
+		mark_in(in, &key, now, flags, from, to);
+	else if (made.flags)
+		in = &made;
+	if (in && s->sb == now->sb)
+		seen_keep(now, in, slot, turn);
 	return 0;
 }
 

@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 5
+#define TRACK_LAYOUT 6
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */
@@ -75,7 +75,9 @@ struct track_slot {
 };
 
 /* Which set takes the marks stands in a map of its own, "active": it is
- * written from outside while programs write to the slot. */
+ * written from outside while programs write to the slot. It is the number of
+ * turns so far, of which the last bit is the set: no two epochs have the same,
+ * also when a slot is given to another file system. */
 
 /* One a slot and a processor. */
 struct track_count {

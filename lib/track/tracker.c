@@ -24,6 +24,7 @@ struct tracker {
 	int barrier;	 /* see set_barrier() */
 	unsigned int cpus;
 	uint32_t max_inodes;
+	bool turn_back;	   /* a test's: numbers of turns come again */
 	char refusal[320]; /* tracker_refuses() */
 };
 
@@ -60,6 +61,7 @@ int tracker_open(const struct tracker_options *opt, struct tracker **out)
 	t->misses = t->l.meta.misses;
 	if (hooks_in_list(opt->without, "misses"))
 		t->misses--;
+	t->turn_back = hooks_in_list(opt->without, "turn");
 	if ((e == -EPERM || e == -EOPNOTSUPP) && t->l.meta.why[0]) {
 		log_error("changes cannot be tracked: %s", t->l.meta.why);
 		if (!opt->hooks)
@@ -196,7 +198,8 @@ int tracker_turn(struct tracker *t, uint32_t slot)
 
 	if (e < 0)
 		return e;
-	set ^= 1;
+	/* Never a number that was there: the programs go by it (bpf/seen.h). */
+	set = t->turn_back ? set ^ 1 : set + 1;
 	e = bpf_map_update_elem(t->l.maps[ACTIVE], &slot, &set, 0);
 	if (e < 0)
 		return log_fail(e, "turn slot %u", slot);
