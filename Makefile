@@ -43,7 +43,8 @@ FUZZ_SECONDS ?= 20
 
 # --- what pkg-config knows ------------------------------------------------
 # Goals that install the packages first, or need none, are let through.
-PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing libbpf inih
+PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing libbpf inih \
+	libmicrohttpd gnutls sqlite3 libcurl
 PKG_FREE := clean deps demo test bench format dist help
 ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
 $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\
@@ -81,6 +82,7 @@ progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
 
 TOOL_OBJS := $(call objs,tools/*.c)
 DAEMON_OBJS := $(call objs,daemon/*.c)
+VAULT_OBJS := $(call objs,vault/*.c)
 LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o \
 	$(B)/lib/track/block_object.o
 UNIT := $(call progs,tests/unit/test_*.c)
@@ -93,7 +95,7 @@ UNIT_OBJS := $(filter-out $(UNIT:=.o),$(call objs,tests/unit/*.c))
 CONTRACT_OBJS := $(filter-out $(CONTRACT:=.o),$(call objs,tests/contract/*.c))
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay_main.o)
 
-all: $(B)/tidemark $(B)/tidemarkd
+all: $(B)/tidemark $(B)/tidemarkd $(B)/tidemark-vaultd
 tests: $(FUZZERS) $(if $(filter fuzz,$(VARIANT)),,$(UNIT) $(CONTRACT) $(HELPERS))
 
 # --- how things are made --------------------------------------------------
@@ -106,7 +108,7 @@ $(B)/flags: FORCE
 $(B)/ldflags: FORCE
 	$(call stamp,$(CC) $(ALL_LDFLAGS) $(PKG_LIBS))
 $(B)/members: FORCE
-	$(call stamp,$(LIB_OBJS) $(TOOL_OBJS) $(DAEMON_OBJS) $(UNIT_OBJS) $(CONTRACT_OBJS))
+	$(call stamp,$(LIB_OBJS) $(TOOL_OBJS) $(DAEMON_OBJS) $(VAULT_OBJS) $(UNIT_OBJS) $(CONTRACT_OBJS))
 
 $(B)/%.o: %.c $(B)/flags
 	$(Q)mkdir -p $(@D)
@@ -143,6 +145,8 @@ link = $(call say,LD,$@) $(CC) $(ALL_LDFLAGS) $(1) \
 	$(filter %.o,$^) $(filter %.a,$^) $(2) $(PKG_LIBS) -o $@
 
 $(B)/tidemarkd: $(DAEMON_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
+	$(call link)
+$(B)/tidemark-vaultd: $(VAULT_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
@@ -202,7 +206,7 @@ deps:
 	$(Q)scripts/install-deps
 
 # --- lint -----------------------------------------------------------------
-SOURCES = $(sort $(foreach d,include bpf daemon lib tools tests,\
+SOURCES = $(sort $(foreach d,include bpf daemon lib tools vault tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
 SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/lib/helpers.bash tests/lib/scheduling.bash \
 	tests/guest/run tests/guest/kernel tests/guest/inside tests/guest/hooks \
@@ -232,7 +236,7 @@ lint-cppcheck:
 		--inline-suppr --suppressions-list=scripts/cppcheck-suppressions \
 		--error-exitcode=1 --cppcheck-build-dir=build/cppcheck \
 		-D_GNU_SOURCE -D__linux__ -D__x86_64__ \
-		-Iinclude -Ilib -I. lib tools daemon
+		-Iinclude -Ilib -I. lib tools daemon vault
 lint-man: man
 	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1 docs/*.5 docs/*.8
 format:

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 
 #include "base/log.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/run.h"
 
 struct job {

@@ -16,7 +16,7 @@
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/config.h"
 #include "daemon/ops_devices.h"
 #include "daemon/ops_off.h"

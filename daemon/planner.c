@@ -13,7 +13,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/ops_jobs.h"
 #include "daemon/run.h"
 

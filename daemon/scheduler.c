@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/timeparse.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/scheduler_private.h"
 #include "daemon/service.h"
 

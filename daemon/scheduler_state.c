@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "daemon/clock.h"
+#include "base/clock.h"
 #include "daemon/scheduler_private.h"
 
 #define STATE_MAX ((size_t)1 << 20)

@@ -3,7 +3,6 @@
  * crypto.h - the primitives, and nothing about what they protect.
  *
  *   AES-256-GCM   NIST SP 800-38D         aead_*
- *   SHA-256       FIPS 180-4              sha256_*
  *   HMAC-SHA-256  RFC 2104, FIPS 198-1    hmac_*
  *   HKDF-SHA-256  RFC 5869                hkdf_sha256()
  *   scrypt        RFC 7914                kdf_scrypt()
@@ -27,11 +26,11 @@
 
 #include "base/buf.h"
 #include "base/macros.h"
+#include "crypto/digest.h"
 
 #define AEAD_KEY_LEN 32
 #define AEAD_NONCE_LEN 12
 #define AEAD_TAG_LEN 16
-#define SHA256_LEN 32
 
 /* --- AES-256-GCM --- */
 struct aead;
@@ -51,15 +50,6 @@ MUST_CHECK int aead_seal(struct aead *a,
 MUST_CHECK int aead_open(struct aead *a,
 			 const uint8_t nonce[static AEAD_NONCE_LEN],
 			 struct span aad, struct span ct, uint8_t *out);
-
-/* --- SHA-256 --- */
-struct sha256;
-MUST_CHECK int sha256_new(struct sha256 **out);
-void sha256_free(struct sha256 *h);
-void sha256_update(struct sha256 *h, struct span data);
-/* The digest; h starts anew. */
-void sha256_final(struct sha256 *h, uint8_t out[static SHA256_LEN]);
-void sha256_once(struct span data, uint8_t out[static SHA256_LEN]);
 
 /* --- HMAC-SHA-256, the key prepared once --- */
 struct hmac;
@@ -88,19 +78,5 @@ struct prf64;
 MUST_CHECK int prf64_new(const uint8_t key[static 16], struct prf64 **out);
 void prf64_free(struct prf64 *p);
 uint64_t prf64(struct prf64 *p, uint64_t x);
-
-/* --- randomness and secrets --- */
-/* From getrandom(2); never fails, the process aborts if the kernel cannot. */
-void random_bytes(void *out, size_t len);
-/* Constant time. */
-bool secret_equal(const void *a, const void *b, size_t len);
-/* A wipe that the compiler may not remove. */
-void secret_wipe(void *p, size_t len);
-/* Memory that is locked (as far as RLIMIT_MEMLOCK goes), left out of core
- * dumps and not inherited by a fork; secret_free() wipes it. */
-void *secret_alloc(size_t len);
-void secret_free(void *p, size_t len);
-/* No core dumps, no ptrace by others of the same user (PR_SET_DUMPABLE 0). */
-void secret_harden_process(void);
 
 #endif /* CRYPTO_CRYPTO_H */

@@ -2,7 +2,7 @@
 /*
  * clock.c - what time it is, or what a test says that it is.
  */
-#include "daemon/clock.h"
+#include "base/clock.h"
 
 #include <fcntl.h>
 #include <string.h>

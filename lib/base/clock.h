@@ -5,8 +5,8 @@
  * Units:   seconds since 1970.
  * Threads: any.
  */
-#ifndef DAEMON_CLOCK_H
-#define DAEMON_CLOCK_H
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,4 +19,4 @@ bool clock_is_fake(void);
 /* A file that cannot be read leaves the time as it was. */
 int64_t clock_now(void);
 
-#endif /* DAEMON_CLOCK_H */
+#endif /* BASE_CLOCK_H */

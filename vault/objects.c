@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * objects.c - the repositories of machines: bytes that the vault cannot read.
+ *
+ * First the bytes are made durable under their name, then the row that makes
+ * them an object. A crash between the two leaves a file without a row, which
+ * is no object: who puts it again finds the file there and adds the row.
+ */
+#include "vault/objects.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+
+struct repository {
+	struct repository *next;
+	char machine[40];
+	struct store *store;
+	/* one head at a time: a file whose row is refused would be in the way
+	 * of the right one for ever */
+	pthread_mutex_t heads;
+};
+
+struct objects {
+	struct db *db;
+	char *root;
+	pthread_mutex_t lock; /* of the list */
+	struct repository *repositories;
+};
+
+struct object_writer {
+	struct objects *o;
+	struct repository *r;
+	enum store_class cls;
+	struct store_writer *w;
+	struct sha256 *h;
+	uint64_t size;
+};
+
+/* --- repositories --- */
+
+int objects_open(struct db *db, const char *root, struct objects **out)
+{
+	struct objects *o = calloc(1, sizeof(*o));
+
+	*out = NULL;
+	if (!o)
+		return -ENOMEM;
+	o->db = db;
+	o->root = strdup(root);
+	pthread_mutex_init(&o->lock, NULL);
+	if (!o->root) {
+		objects_close(o);
+		return -ENOMEM;
+	}
+	*out = o;
+	return 0;
+}
+
+void objects_close(struct objects *o)
+{
+	if (!o)
+		return;
+	while (o->repositories) {
+		struct repository *r = o->repositories;
+
+		o->repositories = r->next;
+		store_free(r->store);
+		pthread_mutex_destroy(&r->heads);
+		free(r);
+	}
+	pthread_mutex_destroy(&o->lock);
+	free(o->root);
+	free(o);
+}
+
+static char *path_of(const struct objects *o, const char *machine)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", o->root, machine) < 0 ? NULL : path;
+}
+
+int objects_add_machine(struct objects *o, const char *machine)
+{
+	CLEANUP_FREE char *path = path_of(o, machine);
+	struct store *s;
+	int e = path ? store_create_dir(path, &s) : -ENOMEM;
+
+	if (e == 0)
+		store_free(s);
+	return e == -EEXIST ? 0 : e;
+}
+
+static int open_repository(struct objects *o, const char *machine,
+			   struct repository **out)
+{
+	CLEANUP_FREE char *path = path_of(o, machine);
+	struct repository *r = calloc(1, sizeof(*r));
+	int e = path && r ? store_open_dir(path, &r->store) : -ENOMEM;
+
+	if (e < 0) {
+		free(r);
+		return log_fail(e, "open the repository of machine %s",
+				machine);
+	}
+	snprintf(r->machine, sizeof(r->machine), "%s", machine);
+	pthread_mutex_init(&r->heads, NULL);
+	r->next = o->repositories;
+	o->repositories = r;
+	*out = r;
+	return 0;
+}
+
+static int get_repository(struct objects *o, const char *machine,
+			  struct repository **out)
+{
+	struct repository *r;
+	int e = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (r = o->repositories; r && strcmp(r->machine, machine) != 0;)
+		r = r->next;
+	if (r)
+		*out = r;
+	else
+		e = open_repository(o, machine, out);
+	pthread_mutex_unlock(&o->lock);
+	return e;
+}
+
+/* --- putting --- */
+
+int object_writer_open(struct objects *o, const char *machine,
+		       enum store_class cls, struct object_writer **out)
+{
+	struct object_writer *w = calloc(1, sizeof(*w));
+	int e;
+
+	*out = NULL;
+	if (!w)
+		return -ENOMEM;
+	w->o = o;
+	w->cls = cls;
+	e = get_repository(o, machine, &w->r);
+	if (e == 0)
+		e = sha256_new(&w->h);
+	if (e == 0)
+		e = store_writer_open(w->r->store, cls, &w->w);
+	if (e < 0)
+		object_writer_abort(w);
+	else
+		*out = w;
+	return e;
+}
+
+int object_writer_append(struct object_writer *w, struct span data)
+{
+	if (data.len > OBJECT_MAX - w->size)
+		return -EMSGSIZE;
+	w->size += data.len;
+	sha256_update(w->h, data);
+	return store_writer_append(w->w, data);
+}
+
+void object_writer_abort(struct object_writer *w)
+{
+	if (!w)
+		return;
+	store_writer_abort(w->w);
+	sha256_free(w->h);
+	free(w);
+}
+
+static bool is_named_by_hash(enum store_class cls)
+{
+	return cls != STORE_CONFIG && cls != STORE_HEAD;
+}
+
+struct row {
+	const struct object_writer *w;
+	const char *name;
+	const uint8_t *hash;
+	uint64_t size;
+	int64_t head; /* of a head: its number */
+};
+
+static int64_t head_now(struct db *db, const char *machine)
+{
+	int64_t head;
+	int e = db_number(db, &head, "SELECT head FROM machine WHERE id = ?",
+			  "s", machine);
+
+	return e < 0 ? e : head;
+}
+
+/* A head that comes with a snapshot is a recovery point. */
+static int add_point(struct db *db, const struct row *row)
+{
+	const char *machine = row->w->r->machine;
+	int e;
+
+	e = db_exec(db,
+		    "INSERT INTO point(machine, head, arrived, bytes)"
+		    " SELECT machine, since_head, ?, SUM(size) FROM object"
+		    " WHERE machine = ? AND since_head = ?"
+		    " GROUP BY machine, since_head"
+		    " HAVING MAX(class = ?) = 1",
+		    "isii", clock_now(), machine, row->head,
+		    (int64_t)STORE_SNAPSHOT);
+	if (e >= 0)
+		e = db_exec(db, "UPDATE machine SET head = ? WHERE id = ?",
+			    "is", row->head, machine);
+	return MIN(e, 0);
+}
+
+static int add_row(struct db *db, void *arg)
+{
+	const struct row *row = arg;
+	const struct object_writer *w = row->w;
+	int64_t head = head_now(db, w->r->machine);
+	int e, n;
+
+	if (head < 0)
+		return (int)head;
+	n = db_exec(db,
+		    "INSERT INTO object(machine, class, name, size, arrived,"
+		    " since_head, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+		    " ON CONFLICT DO NOTHING",
+		    "sisiiib", w->r->machine, (int64_t)w->cls, row->name,
+		    (int64_t)row->size, clock_now(), head + 1,
+		    is_named_by_hash(w->cls) ? SPAN(NULL, 0)
+					     : SPAN(row->hash, SHA256_LEN));
+	if (n < 0)
+		return n;
+	if (n == 0) {
+		/* what was dropped and comes again was never away */
+		e = db_exec(db,
+			    "UPDATE object SET until_head = NULL"
+			    " WHERE machine = ? AND class = ? AND name = ?"
+			    " AND until_head IS NOT NULL",
+			    "sis", w->r->machine, (int64_t)w->cls, row->name);
+		return e < 0 ? e : e == 0 ? -EEXIST : 0;
+	}
+	return w->cls == STORE_HEAD ? add_point(db, row) : 0;
+}
+
+/* A config or head whose file was made, and not its row. Nobody was told that
+ * it is there, but it is, and whole. */
+static int adopt(struct object_writer *w, struct row *row,
+		 uint8_t hash[static SHA256_LEN])
+{
+	CLEANUP_BUF struct buf there = BUF_INIT(OBJECT_MAX);
+	int e = store_get(w->r->store, w->cls, row->name, &there);
+
+	if (e < 0)
+		return e;
+	sha256_once(SPAN_OF(&there), hash);
+	row->hash = hash;
+	row->size = there.len;
+	e = db_write(w->o->db, add_row, row);
+	return e == 0 ? -EEXIST : e;
+}
+
+/* The bytes, then the row. */
+static int put(struct object_writer *w, const char *name,
+	       uint8_t hash[static SHA256_LEN], int64_t head)
+{
+	struct row row = { w, name, hash, w->size, head };
+	int e = store_writer_commit(TAKE_PTR(w->w), name);
+
+	if (e == -EEXIST && !is_named_by_hash(w->cls))
+		return adopt(w, &row, hash);
+	return e < 0 && e != -EEXIST ? e : db_write(w->o->db, add_row, &row);
+}
+
+/* 16 digits, hexadecimal. */
+static int head_number(const char *name, int64_t *out)
+{
+	char *end;
+	unsigned long long n = strtoull(name, &end, 16);
+
+	if (strlen(name) != 16 || *end || n == 0 || n > INT64_MAX - 1)
+		return -EINVAL;
+	*out = (int64_t)n;
+	return 0;
+}
+
+static int put_head(struct object_writer *w, const char *name,
+		    uint8_t hash[static SHA256_LEN])
+{
+	int64_t n, now;
+	int e = head_number(name, &n);
+
+	if (e < 0)
+		return e;
+	pthread_mutex_lock(&w->r->heads);
+	now = head_now(w->o->db, w->r->machine);
+	if (now < 0)
+		e = (int)now;
+	else if (n <= now)
+		e = -EEXIST;
+	else
+		e = n > now + 1 ? -ESTALE : put(w, name, hash, n);
+	pthread_mutex_unlock(&w->r->heads);
+	return e;
+}
+
+int object_writer_commit(struct object_writer *w,
+			 char name[static STORE_NAME_MAX + 1])
+{
+	uint8_t hash[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+	int e;
+
+	sha256_final(w->h, hash);
+	hex_encode(hex, hash, sizeof(hash));
+	if (is_named_by_hash(w->cls)) {
+		e = name[0] && strcmp(name, hex) != 0
+			    ? -EBADMSG
+			    : put(w, memcpy(name, hex, sizeof(hex)), hash, 0);
+	} else if (w->cls == STORE_HEAD) {
+		e = put_head(w, name, hash);
+	} else {
+		e = strcmp(name, "config") ? -EINVAL : put(w, name, hash, 0);
+	}
+	object_writer_abort(w);
+	return e;
+}
+
+/* --- the rest --- */
+
+#define SEEN " AND since_head <= ? AND (until_head IS NULL OR until_head > ?)"
+
+int objects_stat(struct objects *o, const char *machine, enum store_class cls,
+		 const char *name, int64_t as_of, uint64_t *size)
+{
+	int64_t n;
+	int e = db_number(o->db, &n,
+			  "SELECT size FROM object WHERE machine = ?"
+			  " AND class = ? AND name = ?" SEEN,
+			  "sisii", machine, (int64_t)cls, name, as_of, as_of);
+
+	*size = e < 0 ? 0 : (uint64_t)n;
+	return e;
+}
+
+int objects_read(struct objects *o, const char *machine, enum store_class cls,
+		 const char *name, uint64_t off, void *p, size_t len)
+{
+	struct repository *r;
+	int e = get_repository(o, machine, &r);
+
+	return e < 0 ? e : store_get_range(r->store, cls, name, off, p, len);
+}
+
+struct listing {
+	store_list_fn *fn;
+	void *arg;
+};
+
+static int list_row(void *arg, const struct db_row *row)
+{
+	const struct listing *l = arg;
+
+	return l->fn(l->arg, db_text(row, 0), (uint64_t)db_int(row, 1));
+}
+
+int objects_list(struct objects *o, const char *machine, enum store_class cls,
+		 int64_t as_of, const char *after, unsigned int max,
+		 store_list_fn *fn, void *arg)
+{
+	struct listing l = { fn, arg };
+
+	return db_query(o->db, list_row, &l,
+			"SELECT name, size FROM object WHERE machine = ?"
+			" AND class = ? AND name > ?" SEEN
+			" ORDER BY name LIMIT ?",
+			"sisiii", machine, (int64_t)cls, after, as_of, as_of,
+			(int64_t)max);
+}
+
+struct drop {
+	const char *machine, *name;
+	enum store_class cls;
+};
+
+static int drop(struct db *db, void *arg)
+{
+	const struct drop *d = arg;
+	int n = db_exec(db,
+			"UPDATE object SET until_head = 1 +"
+			" (SELECT head FROM machine WHERE id = ?)"
+			" WHERE machine = ? AND class = ? AND name = ?"
+			" AND until_head IS NULL",
+			"ssis", d->machine, d->machine, (int64_t)d->cls,
+			d->name);
+
+	return n < 0 ? n : n == 0 ? -ENOENT : 0;
+}
+
+int objects_drop(struct objects *o, const char *machine, enum store_class cls,
+		 const char *name)
+{
+	struct drop d = { machine, name, cls };
+
+	return db_write(o->db, drop, &d);
+}

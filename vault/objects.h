@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * objects.h - the repositories of machines: bytes that the vault cannot read.
+ *
+ * Objects are created only, and kept in a directory store for each machine;
+ * what is known of them stands in the database. An agent may put, read, list
+ * and drop. To drop is not to delete: an object is part of the repository as
+ * of each head from the first that came after it up to the one before it was
+ * dropped, and stays as long as a recovery point among these is kept. So
+ * whatever an agent does, the repository can be had as it was.
+ *
+ *	since  the number of the head that came next after the object
+ *	until  the number of the head that came next after it was dropped
+ *	as of  the object is seen if since <= as of < until; "now" is behind
+ *	       all: what was not dropped
+ *
+ * Hashes are checked on arrival: of keys, packs, indexes and snapshots they
+ * are the name. Heads come one after another, without gaps. On success
+ * everything is on stable storage, bytes and row.
+ *
+ * Errors:  -ENOENT, -EEXIST: answers. -EBADMSG: the bytes are not those of
+ *          the name. -ESTALE: a head that is not the next. -EDQUOT: the
+ *          machine has no room left. Others are logged.
+ * Threads: any; a writer belongs to one.
+ * Source:  docs/vault-protocol.md.
+ */
+#ifndef VAULT_OBJECTS_H
+#define VAULT_OBJECTS_H
+
+#include "store/store.h"
+#include "vault/db.h"
+
+#define OBJECT_MAX (256u << 20) /* bytes; packs are of 32 MiB at most */
+#define AS_OF_NOW INT64_MAX
+
+struct objects;
+struct object_writer;
+
+/* Repositories are directories below root. */
+MUST_CHECK int objects_open(struct db *db, const char *root,
+			    struct objects **out);
+void objects_close(struct objects *o); /* NULL is allowed */
+/* The machine's repository, empty. */
+MUST_CHECK int objects_add_machine(struct objects *o, const char *machine);
+
+MUST_CHECK int object_writer_open(struct objects *o, const char *machine,
+				  enum store_class cls,
+				  struct object_writer **out);
+MUST_CHECK int object_writer_append(struct object_writer *w, struct span data);
+/* name: what it must be; or empty, for a class of objects that are named by
+ * their hash: then it is filled in. Frees w in every case. -EEXIST: it was
+ * there already, whole and durable. */
+MUST_CHECK int object_writer_commit(struct object_writer *w,
+				    char name[static STORE_NAME_MAX + 1]);
+void object_writer_abort(struct object_writer *w); /* NULL is allowed */
+
+MUST_CHECK int objects_stat(struct objects *o, const char *machine,
+			    enum store_class cls, const char *name,
+			    int64_t as_of, uint64_t *size);
+/* len bytes from off, of what objects_stat() has found. */
+MUST_CHECK int objects_read(struct objects *o, const char *machine,
+			    enum store_class cls, const char *name,
+			    uint64_t off, void *p, size_t len);
+/* At most max names behind `after` ("" is before all), in order. */
+MUST_CHECK int objects_list(struct objects *o, const char *machine,
+			    enum store_class cls, int64_t as_of,
+			    const char *after, unsigned int max,
+			    store_list_fn *fn, void *arg);
+MUST_CHECK int objects_drop(struct objects *o, const char *machine,
+			    enum store_class cls, const char *name);
+
+#endif /* VAULT_OBJECTS_H */

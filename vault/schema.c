@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema.c - the tables of the vault's database, version after version.
+ *
+ * Times are seconds since 1970 by the vault's clock; ids are UUIDs as text.
+ */
+#include "vault/schema.h"
+
+static const char first[] =
+	"CREATE TABLE vault ("
+	" id TEXT PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE,"
+	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	/* what a credentials file has: its hash. Once used it is no more. */
+	"CREATE TABLE credential ("
+	" hash BLOB PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id),"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" used INTEGER) STRICT, WITHOUT ROWID;"
+	/* removed: a name is free again, the data stay for as long as policy
+	 * says */
+	"CREATE TABLE machine ("
+	" id TEXT PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id),"
+	" name TEXT NOT NULL COLLATE NOCASE, registered INTEGER NOT NULL,"
+	" removed INTEGER, head INTEGER NOT NULL DEFAULT 0)"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX machine_name ON machine(vault, name)"
+	" WHERE removed IS NULL;"
+	"CREATE TABLE certificate ("
+	" fingerprint BLOB PRIMARY KEY,"
+	" machine TEXT NOT NULL REFERENCES machine(id),"
+	" issued INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" revoked INTEGER) STRICT, WITHOUT ROWID;"
+	/* An object is part of the repository as of each head from the first
+	 * one after its arrival up to the one before it was dropped. */
+	"CREATE TABLE object ("
+	" machine TEXT NOT NULL REFERENCES machine(id),"
+	" class INTEGER NOT NULL, name TEXT NOT NULL,"
+	" size INTEGER NOT NULL, arrived INTEGER NOT NULL,"
+	" since_head INTEGER NOT NULL, until_head INTEGER,"
+	" hash BLOB," /* SHA-256, if that is not its name */
+	" PRIMARY KEY (machine, class, name)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX object_since ON object(machine, since_head);"
+	/* a recovery point: a head that came with a snapshot */
+	"CREATE TABLE point ("
+	" machine TEXT NOT NULL REFERENCES machine(id),"
+	" head INTEGER NOT NULL, arrived INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL," /* that came since the head before */
+	" PRIMARY KEY (machine, head)) STRICT, WITHOUT ROWID;"
+	/* what was asked for and what became of it; each line's hash covers
+	 * the one before */
+	"CREATE TABLE audit ("
+	" seq INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
+	" actor TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL,"
+	" outcome TEXT NOT NULL, detail TEXT NOT NULL,"
+	" hash BLOB NOT NULL) STRICT;"
+	"CREATE TRIGGER audit_stays BEFORE DELETE ON audit"
+	" BEGIN SELECT RAISE(ABORT, 'append only'); END;"
+	"CREATE TRIGGER audit_is BEFORE UPDATE ON audit"
+	" BEGIN SELECT RAISE(ABORT, 'append only'); END;";
+
+const char *const schema_steps[SCHEMA_VERSION] = { first };

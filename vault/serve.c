@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve.c - the vault at work, until it is told to end.
+ */
+#include "vault/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "vault/data_api.h"
+#include "vault/http.h"
+#include "vault/register_api.h"
+
+#define SECONDS 60 /* without a byte, or for a request's head */
+#define LISTEN_FD 3 /* sd_listen_fds(3) */
+
+static int on_health(struct http_exchange *x, void *arg)
+{
+	static const char text[] = "{\"status\":\"ok\"}";
+	struct vault *v = arg;
+	int64_t n;
+	int e = db_number(v->db, &n, "SELECT COUNT(*) FROM vault", "");
+
+	return e < 0 ? e : http_reply_json(x, 200, SPAN(text, strlen(text)));
+}
+
+static const struct http_route own_routes[] = {
+	{ "GET", "/health", on_health, NULL, 0 },
+};
+
+/* --- routes --- */
+
+struct routes {
+	struct http_route v[64];
+	size_t n;
+};
+
+static void add_routes(struct routes *r, const struct http_route *from,
+		       size_t n)
+{
+	memcpy(r->v + r->n, from, n * sizeof(*from));
+	r->n += n;
+}
+
+/* --- starting --- */
+
+/* A socket that the service manager has opened. */
+static int inherited_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+
+	if (!pid || !n || strtol(pid, NULL, 10) != (long)getpid() ||
+	    strtol(n, NULL, 10) < 1)
+		return -1;
+	return LISTEN_FD;
+}
+
+/* A connection is a descriptor and a thread. */
+static void raise_limits(unsigned int connections)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 ||
+	    r.rlim_cur >= connections + 1024)
+		return;
+	r.rlim_cur = MIN(r.rlim_max, connections + 1024);
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static int start(struct vault *v, const struct routes *r, struct http **out)
+{
+	CLEANUP_BUF struct buf cert = BUF_INIT(2 * X509_CERT_MAX);
+	CLEANUP_SECRET_BUF struct buf key = BUF_INIT(PKEY_PEM_MAX);
+	CLEANUP_BUF struct buf ca = BUF_INIT(2 * X509_CERT_MAX);
+	struct http_options opt = {
+		.address = v->config.listen,
+		.fd = inherited_socket(),
+		.routes = r->v,
+		.n_routes = r->n,
+		.arg = v,
+		.connections = v->config.connections,
+		.connections_per_address = v->config.connections_per_address,
+		.seconds = SECONDS,
+	};
+	int e = authority_server(&v->authority, &cert, &key);
+
+	if (e == 0)
+		e = x509_to_pem(v->authority.ca, &ca);
+	if (e < 0)
+		return log_fail(e, "the server's certificate");
+	opt.certificate = SPAN_OF(&cert);
+	opt.key = SPAN_OF(&key);
+	opt.client_ca = SPAN_OF(&ca);
+	raise_limits(v->config.connections);
+	return http_start(&opt, out);
+}
+
+/* --- running --- */
+
+static void block_signals(sigset_t *set, sigset_t *old)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, set, old);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static pid_t start_command(const struct vault *v, const struct http *h,
+			   char **command, const sigset_t *signals)
+{
+	char url[300];
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	snprintf(url, sizeof(url), "https://%s:%u", v->config.names[0],
+		 (unsigned int)http_port(h));
+	setenv("TIDEMARK_VAULT_URL", url, 1);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, signals, NULL);
+	execvp(command[0], command);
+	log_error("run %s: %s", command[0], log_strerror(-errno));
+	_exit(127);
+}
+
+static int wait_for_end(pid_t command, const sigset_t *set)
+{
+	int status, signal;
+
+	for (;;) {
+		if (sigwait(set, &signal) != 0)
+			continue;
+		if (signal != SIGCHLD)
+			break;
+		if (command > 0 && waitpid(command, &status, WNOHANG) ==
+					   command)
+			return WIFEXITED(status) ? WEXITSTATUS(status)
+						 : 128 + WTERMSIG(status);
+	}
+	if (command > 0)
+		kill(command, SIGTERM);
+	return 0;
+}
+
+int serve(struct vault *v, const struct serve_options *opt)
+{
+	struct routes routes = { .n = 0 };
+	struct http *h = NULL;
+	pid_t command = 0;
+	sigset_t set, old;
+	int r;
+
+	add_routes(&routes, own_routes, ARRAY_LEN(own_routes));
+	add_routes(&routes, data_routes, n_data_routes);
+	add_routes(&routes, register_routes, n_register_routes);
+	block_signals(&set, &old);
+	r = start(v, &routes, &h);
+	if (r < 0)
+		return r;
+	log_info("the vault in %s listens on port %u", v->dir,
+		 (unsigned int)http_port(h));
+	if (opt->command) {
+		command = start_command(v, h, opt->command, &old);
+		if (command < 0)
+			r = log_fail(-errno, "fork");
+	}
+	if (r == 0)
+		r = wait_for_end(command, &set);
+	http_stop(h);
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vault.h - what the parts of a running vault share.
+ *
+ * A vault is a directory:
+ *
+ *	vaultd.conf	how to listen, and limits
+ *	vault.db	machines, objects, the audit log (db.h)
+ *	repositories/	a directory store for each machine
+ *	tls/		ca.crt ca.key server.crt server.key
+ *
+ * Errors:  negative errno, logged.
+ * Threads: any may use an open vault; opening and closing is for one.
+ */
+#ifndef VAULT_VAULT_H
+#define VAULT_VAULT_H
+
+#include "vault/authority.h"
+#include "vault/config.h"
+#include "vault/db.h"
+#include "vault/leases.h"
+#include "vault/objects.h"
+
+struct vault {
+	char *dir;
+	struct vault_config config;
+	struct authority authority;
+	struct db *db;
+	struct objects *objects;
+	struct leases *leases;
+};
+
+/* Make a vault in dir, which must be empty or not be there: -EEXIST (logged).
+ * config: the text of its vaultd.conf. */
+MUST_CHECK int vault_make(const char *dir, const char *config,
+			  const char *vault_name);
+/* -ENOENT (logged): there is no vault in dir. */
+MUST_CHECK int vault_open(const char *dir, struct vault *out);
+void vault_close(struct vault *v);
+
+/* A secret for one machine, as JSON for `tidemark register`. url NULL: that of
+ * the configuration. */
+MUST_CHECK int vault_credentials(struct vault *v, const char *vault_name,
+				 const char *url, struct buf *out);
+
+#endif /* VAULT_VAULT_H */
