@@ -82,7 +82,7 @@ progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
 
 TOOL_OBJS := $(call objs,tools/*.c)
 DAEMON_OBJS := $(call objs,daemon/*.c)
-VAULT_OBJS := $(call objs,vault/*.c)
+VAULT_OBJS := $(filter-out $(B)/vault/main.o,$(call objs,vault/*.c))
 LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o \
 	$(B)/lib/track/block_object.o
 UNIT := $(call progs,tests/unit/test_*.c)
@@ -142,15 +142,18 @@ wraps = $(addprefix -Wl$(comma)--wrap=,$(shell \
 	sed -n '1,10s,.*WRAP: *\([a-zA-Z0-9_ ]*\).*,\1,p' $(1)))
 comma := ,
 link = $(call say,LD,$@) $(CC) $(ALL_LDFLAGS) $(1) \
-	$(filter %.o,$^) $(filter %.a,$^) $(2) $(PKG_LIBS) -o $@
+	$(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(2) $(PKG_LIBS) -o $@
 
 $(B)/tidemarkd: $(DAEMON_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
-$(B)/tidemark-vaultd: $(VAULT_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
+$(B)/libvault.a: $(VAULT_OBJS) $(B)/members
+	$(call say,AR,$@) rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
+$(B)/tidemark-vaultd: $(B)/vault/main.o $(B)/libvault.a $(B)/libcore.a $(B)/ldflags
 	$(call link)
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(B)/tests/unit/test_state: $(B)/daemon/state.o
+$(filter %/fuzz_uri $(B)/tests/unit/test_vault_%,$(UNIT) $(FUZZERS)): $(B)/libvault.a
 $(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)
 $(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags
@@ -253,13 +256,16 @@ $(B)/man/stamp: $(B)/tidemark
 install: all man
 	install -D -m 755 $(B)/tidemark $(DESTDIR)$(bindir)/tidemark
 	install -D -m 755 $(B)/tidemarkd $(DESTDIR)$(sbindir)/tidemarkd
+	install -D -m 755 $(B)/tidemark-vaultd $(DESTDIR)$(sbindir)/tidemark-vaultd
 	install -d $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
 	install -d $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
-	install -m 644 docs/tidemarkd.8 $(DESTDIR)$(mandir)/man8/
+	install -m 644 docs/tidemarkd.8 docs/tidemark-vaultd.8 $(DESTDIR)$(mandir)/man8/
 	install -m 644 docs/tidemarkd.conf.5 $(DESTDIR)$(mandir)/man5/
 	install -m 644 packaging/tidemarkd.conf $(DESTDIR)$(docdir)/
 	sed 's,@sbindir@,$(sbindir),' packaging/tidemarkd.service \
 		>$(DESTDIR)$(unitdir)/tidemarkd.service
+	sed 's,@sbindir@,$(sbindir),' packaging/tidemark-vaultd.service \
+		>$(DESTDIR)$(unitdir)/tidemark-vaultd.service
 	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(bashdir) \
 		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
 	install -m 644 $(B)/man/*.1 $(DESTDIR)$(mandir)/man1/

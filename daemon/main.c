@@ -24,7 +24,7 @@
 #include "daemon/options.h"
 #include "daemon/planner.h"
 #include "daemon/server.h"
-#include "daemon/service.h"
+#include "base/service.h"
 #include "daemon/state.h"
 #include "track/pins.h"
 

@@ -17,7 +17,7 @@
 #include "base/timeparse.h"
 #include "base/clock.h"
 #include "daemon/scheduler_private.h"
-#include "daemon/service.h"
+#include "base/service.h"
 
 #define TICK_MS 1000
 #define FAKE_TICK_MS 20

@@ -50,8 +50,8 @@ static void take_text(struct reading *r, char **to, const char *value)
 		r->err = -ENOMEM;
 }
 
-static void take_number(struct reading *r, unsigned int line,
-			unsigned int *to, const char *value)
+static void take_number(struct reading *r, unsigned int line, unsigned int *to,
+			const char *value)
 {
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);

@@ -5,7 +5,7 @@
  * Errors:  -EINVAL: every mistake is logged, with file and line; -ENOMEM.
  * Memory:  vault_config_release().
  * Threads: one.
- * Source:  docs/vaultd.conf.5.
+ * Source:  docs/tidemark-vaultd.8.
  */
 #ifndef VAULT_CONFIG_H
 #define VAULT_CONFIG_H
@@ -15,9 +15,9 @@
 #define VAULT_NAMES_MAX 16
 
 struct vault_config {
-	char *listen;			/* "127.0.0.1:8443" */
-	char *url;			/* for machines; NULL: of the first name */
-	char *names[VAULT_NAMES_MAX];	/* of the server, for its certificate */
+	char *listen; /* "127.0.0.1:8443" */
+	char *url;    /* for machines; NULL: of the first name */
+	char *names[VAULT_NAMES_MAX]; /* of the server, for its certificate */
 	unsigned int n_names;
 	unsigned int connections, connections_per_address;
 };

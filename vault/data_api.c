@@ -65,8 +65,10 @@ static bool get_as_of(struct http_exchange *x, int64_t *out)
 static int get_target(struct http_exchange *x, struct vault *v, bool has_name,
 		      struct target *t)
 {
-	int e = machine_auth(x, v, &t->machine);
+	int e;
 
+	memset(t, 0, sizeof(*t));
+	e = machine_auth(x, v, &t->machine);
 	if (e < 0)
 		return e;
 	t->name = has_name ? http_segment(x, 1) : NULL;
@@ -191,8 +193,7 @@ static int answer_stored(struct http_exchange *x, const char *name, bool is_new)
 	json_bool(&j, "created", is_new);
 	json_close(&j);
 	e = json_end(&j);
-	return e < 0 ? e
-		     : http_reply_json(x, is_new ? 201 : 200, SPAN_OF(&b));
+	return e < 0 ? e : http_reply_json(x, is_new ? 201 : 200, SPAN_OF(&b));
 }
 
 static int end_put(struct http_exchange *x, void *arg, void *state)

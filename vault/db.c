@@ -30,11 +30,11 @@ struct transaction {
 
 struct db {
 	sqlite3 *handle;
-	pthread_mutex_t lock;	   /* of all that is here */
+	pthread_mutex_t lock; /* of all that is here */
 	pthread_t writer; /* atomic: has the lock, runs fn of db_write(); or 0 */
 	unsigned int on_their_way; /* atomic: writers that have not joined */
-	pthread_cond_t changed;	   /* that number is 0, or a transaction ended */
-	struct transaction *open;  /* NULL: none */
+	pthread_cond_t changed;	  /* that number is 0, or a transaction ended */
+	struct transaction *open; /* NULL: none */
 	struct cached {
 		const char *sql;
 		sqlite3_stmt *stmt;
@@ -236,8 +236,7 @@ static int bind_all(struct db *db, struct cached *c, const char *kinds,
 					      SQLITE_TRANSIENT);
 			break;
 		case 'i':
-			r = sqlite3_bind_int64(c->stmt, i,
-					       va_arg(ap, int64_t));
+			r = sqlite3_bind_int64(c->stmt, i, va_arg(ap, int64_t));
 			break;
 		default:
 			bytes = va_arg(ap, struct span);
@@ -394,7 +393,8 @@ static int wait_for_commit(struct db *db, struct transaction *t)
 {
 	int e;
 
-	while (!t->is_done && db->on_their_way > 0)
+	while (!t->is_done &&
+	       __atomic_load_n(&db->on_their_way, __ATOMIC_RELAXED) > 0)
 		pthread_cond_wait(&db->changed, &db->lock);
 	if (!t->is_done) {
 		e = run_text(db, "COMMIT");

@@ -170,10 +170,9 @@ static void get_address(struct http_exchange *x)
 	if (sa && sa->sa_family == AF_INET)
 		at = &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
 	else if (sa && sa->sa_family == AF_INET6)
-		at = &((const struct sockaddr_in6 *)(const void *)sa)
-			      ->sin6_addr;
-	if (!at || !inet_ntop(sa->sa_family, at, x->address,
-			      sizeof(x->address)))
+		at = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	if (!at ||
+	    !inet_ntop(sa->sa_family, at, x->address, sizeof(x->address)))
 		snprintf(x->address, sizeof(x->address), "local");
 }
 
@@ -188,10 +187,10 @@ static void get_certificate(struct http_exchange *x)
 	if (!info || !info->tls_session)
 		return;
 	chain = gnutls_certificate_get_peers(info->tls_session, &n);
-	x->has_certificate =
-		chain && n > 0 &&
-		gnutls_hash_fast(GNUTLS_DIG_SHA256, chain[0].data,
-				 chain[0].size, x->fingerprint) == 0;
+	x->has_certificate = chain && n > 0 &&
+			     gnutls_hash_fast(GNUTLS_DIG_SHA256, chain[0].data,
+					      chain[0].size,
+					      x->fingerprint) == 0;
 }
 
 static bool segments_match(struct http_exchange *x, const char *path)

@@ -81,7 +81,7 @@ void http_headers_release(struct http_exchange *x)
 }
 
 static int answer(struct http_exchange *x, unsigned int status,
-		struct MHD_Response *r)
+		  struct MHD_Response *r)
 {
 	enum MHD_Result done = MHD_YES;
 	unsigned int i;
@@ -102,7 +102,8 @@ int http_reply(struct http_exchange *x, unsigned int status, const char *type,
 	       struct span body)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(
-		body.len, (void *)(uintptr_t)(body.p ? (const char *)body.p : ""),
+		body.len,
+		(void *)(uintptr_t)(body.p ? (const char *)body.p : ""),
 		MHD_RESPMEM_MUST_COPY);
 
 	if (r && type &&

@@ -47,8 +47,8 @@ struct named {
 static int add_vault(struct db *db, void *arg)
 {
 	const struct named *v = arg;
-	struct audit_line line = { 0, 0, v->actor, "vault/create", v->name,
-				   "done", "" };
+	struct audit_line line = { 0,	    0,	    v->actor, "vault/create",
+				   v->name, "done", "" };
 	int e = db_exec(db,
 			"INSERT INTO vault(id, name, created) VALUES (?, ?, ?)",
 			"ssi", v->id, v->name, clock_now());
@@ -95,8 +95,9 @@ struct credential {
 static int add_credential(struct db *db, void *arg)
 {
 	const struct credential *c = arg;
-	struct audit_line line = { 0, 0, c->actor, "credential/create",
-				   c->vault, "done", "" };
+	struct audit_line line = {
+		0, 0, c->actor, "credential/create", c->vault, "done", ""
+	};
 	int e = db_exec(db,
 			"INSERT INTO credential(hash, vault, created, expires)"
 			" VALUES (?, ?, ?, ?)",
@@ -107,8 +108,8 @@ static int add_credential(struct db *db, void *arg)
 }
 
 int credential_add(struct db *db, const char *vault,
-		   const uint8_t secret[static CREDENTIAL_LEN],
-		   int64_t expires, const char *actor)
+		   const uint8_t secret[static CREDENTIAL_LEN], int64_t expires,
+		   const char *actor)
 {
 	struct credential c = { vault, actor, { 0 }, expires };
 
@@ -140,8 +141,8 @@ static int add_certificate(struct db *db, const char *machine,
 			   const struct machine_certificate *c)
 {
 	char actor[64];
-	struct audit_line line = { 0, 0, actor, "certificate/issue", machine,
-				   "done", "" };
+	struct audit_line line = { 0,	    0,	    actor, "certificate/issue",
+				   machine, "done", "" };
 	int e = db_exec(db,
 			"INSERT INTO certificate(fingerprint, machine, issued,"
 			" expires) VALUES (?, ?, ?, ?)",
@@ -173,8 +174,8 @@ static int register_one(struct db *db, void *arg)
 {
 	const struct registration *r = arg;
 	char actor[64], vault[MACHINE_ID_LEN + 1];
-	struct audit_line line = { 0, 0, actor, "machine/register", r->name,
-				   "done", "" };
+	struct audit_line line = { 0,	    0,	    actor, "machine/register",
+				   r->name, "done", "" };
 	int64_t now = clock_now();
 	int e = find_credential(db, r->hash, vault);
 
@@ -217,8 +218,9 @@ int machine_register(struct db *db, const uint8_t secret[static CREDENTIAL_LEN],
 static int unregister_one(struct db *db, void *arg)
 {
 	const struct named *m = arg;
-	struct audit_line line = { 0, 0, m->actor, "machine/unregister", m->id,
-				   "done", "" };
+	struct audit_line line = {
+		0, 0, m->actor, "machine/unregister", m->id, "done", ""
+	};
 	int64_t now = clock_now();
 	int n = db_exec(db,
 			"UPDATE machine SET removed = ?"

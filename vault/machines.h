@@ -30,8 +30,8 @@ struct machine {
 	char vault[MACHINE_ID_LEN + 1];
 	char name[MACHINE_NAME_MAX + 1];
 	int64_t registered, head;
-	int64_t removed;      /* 0: it is registered */
-	int64_t newest;	      /* recovery point; 0: none */
+	int64_t removed; /* 0: it is registered */
+	int64_t newest;	 /* recovery point; 0: none */
 	int64_t bytes, points;
 };
 

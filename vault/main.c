@@ -68,7 +68,7 @@ static int config_text(const struct options *o, struct buf *out)
 	CLEANUP_FREE char *head = NULL;
 	unsigned int i;
 	int n = asprintf(&head,
-			 "# vaultd.conf - see vaultd.conf(5)\n\n[vault]\n"
+			 "# vaultd.conf - see tidemark-vaultd(8)\n\n[vault]\n"
 			 "listen = %s\n",
 			 o->listen);
 	int e;
@@ -117,9 +117,9 @@ static int do_credentials(struct vault *v, const struct options *o)
 	int e = vault_credentials(v, o->vault, o->url, &b);
 
 	if (e == 0)
-		e = o->output ? io_replace_file(AT_FDCWD, o->output,
-						SPAN_OF(&b))
-			      : io_write_all(STDOUT_FILENO, SPAN_OF(&b));
+		e = o->output
+			    ? io_replace_file(AT_FDCWD, o->output, SPAN_OF(&b))
+			    : io_write_all(STDOUT_FILENO, SPAN_OF(&b));
 	if (e < 0 && o->output)
 		log_error("write %s: %s", o->output, log_strerror(e));
 	secret_wipe(b.p, b.len);

@@ -39,10 +39,9 @@ static int get_members(struct http_exchange *x, const struct json *j,
 
 	r->name = json_to_str(json_get(j, "name"));
 	r->request = json_to_str(json_get(j, "request"));
-	if (secret && r->name && r->request &&
-	    machine_name_is_valid(r->name) &&
-	    hex_decode(r->secret, sizeof(r->secret), secret,
-		       strlen(secret)) == 0)
+	if (secret && r->name && r->request && machine_name_is_valid(r->name) &&
+	    hex_decode(r->secret, sizeof(r->secret), secret, strlen(secret)) ==
+		    0)
 		return 0;
 	e = http_reply_error(x, 400, "BadRequest",
 			     "secret, name and request are needed; a name is "
@@ -104,10 +103,14 @@ static int refuse(struct http_exchange *x, struct vault *v,
 		  const struct registering *r, int err)
 {
 	char actor[64];
-	struct audit_line line = {
-		0, 0, actor, "machine/register", r->name, "refused",
-		err == -EACCES ? "credentials" : "the name is taken"
-	};
+	struct audit_line line = { 0,
+				   0,
+				   actor,
+				   "machine/register",
+				   r->name,
+				   "refused",
+				   err == -EACCES ? "credentials"
+						  : "the name is taken" };
 	int e;
 
 	snprintf(actor, sizeof(actor), "address %s", http_address(x));

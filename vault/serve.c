@@ -11,11 +11,12 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/service.h"
 #include "vault/data_api.h"
 #include "vault/http.h"
 #include "vault/register_api.h"
 
-#define SECONDS 60 /* without a byte, or for a request's head */
+#define SECONDS 60  /* without a byte, or for a request's head */
 #define LISTEN_FD 3 /* sd_listen_fds(3) */
 
 static int on_health(struct http_exchange *x, void *arg)
@@ -138,8 +139,8 @@ static int wait_for_end(pid_t command, const sigset_t *set)
 			continue;
 		if (signal != SIGCHLD)
 			break;
-		if (command > 0 && waitpid(command, &status, WNOHANG) ==
-					   command)
+		if (command > 0 &&
+		    waitpid(command, &status, WNOHANG) == command)
 			return WIFEXITED(status) ? WEXITSTATUS(status)
 						 : 128 + WTERMSIG(status);
 	}
@@ -159,6 +160,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 	add_routes(&routes, own_routes, ARRAY_LEN(own_routes));
 	add_routes(&routes, data_routes, n_data_routes);
 	add_routes(&routes, register_routes, n_register_routes);
+	service_log_init();
 	block_signals(&set, &old);
 	r = start(v, &routes, &h);
 	if (r < 0)
@@ -171,7 +173,11 @@ int serve(struct vault *v, const struct serve_options *opt)
 			r = log_fail(-errno, "fork");
 	}
 	if (r == 0)
+		service_notify("READY=1\nSTATUS=listening on port %u\n",
+			       (unsigned int)http_port(h));
+	if (r == 0)
 		r = wait_for_end(command, &set);
+	service_notify("STOPPING=1\n");
 	http_stop(h);
 	return r;
 }

@@ -5,8 +5,8 @@
  * Source:  sd_notify(3), sd-daemon(3), systemd.exec(5) (JOURNAL_STREAM).
  * Threads: any.
  */
-#ifndef DAEMON_SERVICE_H
-#define DAEMON_SERVICE_H
+#ifndef BASE_SERVICE_H
+#define BASE_SERVICE_H
 
 #include "base/macros.h"
 
@@ -17,4 +17,4 @@ void service_reloading(void);
 /* If stderr is the journal's, lines carry their priority: "<3>text". */
 void service_log_init(void);
 
-#endif /* DAEMON_SERVICE_H */
+#endif /* BASE_SERVICE_H */

@@ -2,7 +2,7 @@
 /*
  * service.c - what the service manager and its journal are told.
  */
-#include "daemon/service.h"
+#include "base/service.h"
 
 #include <stdarg.h>
 #include <stddef.h>
