@@ -94,7 +94,7 @@ static int get_version(struct db *db, int *version)
 static int migrate(struct db *db, const char *path)
 {
 	char pragma[64];
-	int version, e;
+	int version = 0, e;
 
 	e = run_text(db, "BEGIN IMMEDIATE");
 	if (e == 0)

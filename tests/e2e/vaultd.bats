@@ -204,7 +204,6 @@ setup() {
 		--key "$T/host.key" -T "$T/slow" -o "$T/answer" \
 		"$URL/v1/objects/packs/$hash" &
 	local pid=$!
-	BACKGROUND+=("$pid")
 	exec 7>"$T/slow"
 	head -c 500k "$T/object" >&7
 	kill -KILL "$pid"
@@ -242,7 +241,6 @@ setup() {
 		--key "$T/host.key" -T "$T/slow" -o "$T/answer" \
 		-w '%{http_code}' "$URL/v1/objects/packs/$hash" >"$T/status" &
 	local pid=$!
-	BACKGROUND+=("$pid")
 	exec 7>"$T/slow"
 	head -c 5 "$PASS" >&7
 	wait_until has_upload
