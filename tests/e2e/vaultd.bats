@@ -202,7 +202,7 @@ setup() {
 	mkfifo "$T/slow"
 	curl -sS --cacert "$VAULT/tls/ca.crt" --cert "$T/host.crt" \
 		--key "$T/host.key" -T "$T/slow" -o "$T/answer" \
-		"$URL/v1/objects/packs/$hash" &
+		"$URL/v1/objects/packs/$hash" 3>&- &
 	local pid=$!
 	exec 7>"$T/slow"
 	head -c 500k "$T/object" >&7
@@ -239,7 +239,8 @@ setup() {
 	mkfifo "$T/slow"
 	curl -sS --cacert "$VAULT/tls/ca.crt" --cert "$T/host.crt" \
 		--key "$T/host.key" -T "$T/slow" -o "$T/answer" \
-		-w '%{http_code}' "$URL/v1/objects/packs/$hash" >"$T/status" &
+		-w '%{http_code}' "$URL/v1/objects/packs/$hash" \
+		>"$T/status" 3>&- &
 	local pid=$!
 	exec 7>"$T/slow"
 	head -c 5 "$PASS" >&7
