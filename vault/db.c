@@ -121,12 +121,16 @@ static int migrate(struct db *db, const char *path)
 int db_open(const char *path, struct db **out)
 {
 	struct db *db = calloc(1, sizeof(*db));
+	pthread_mutexattr_t recursive;
 	int e;
 
 	*out = NULL;
 	if (!db)
 		return -ENOMEM;
-	pthread_mutex_init(&db->lock, NULL);
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&db->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	pthread_cond_init(&db->changed, NULL);
 	e = error_of(db,
 		     sqlite3_open_v2(path, &db->handle,
@@ -169,22 +173,10 @@ void db_close(struct db *db)
 
 /* --- statements --- */
 
-/* Within fn of db_write() the lock is this thread's already. */
-static bool is_ours(struct db *db)
+/* Does this thread run fn of db_write()? */
+static bool is_writing(struct db *db)
 {
 	return __atomic_load_n(&db->writer, __ATOMIC_RELAXED) == pthread_self();
-}
-
-static void lock(struct db *db)
-{
-	if (!is_ours(db))
-		pthread_mutex_lock(&db->lock);
-}
-
-static void unlock(struct db *db)
-{
-	if (!is_ours(db))
-		pthread_mutex_unlock(&db->lock);
 }
 
 static int get_statement(struct db *db, const char *sql, struct cached **out)
@@ -277,7 +269,7 @@ int db_exec(struct db *db, const char *sql, const char *kinds, ...)
 	va_list ap;
 	int e;
 
-	if (!is_ours(db))
+	if (!is_writing(db))
 		return log_fail(-EINVAL, "a change outside of db_write()");
 	va_start(ap, kinds);
 	e = query(db, NULL, NULL, sql, kinds, ap);
@@ -292,9 +284,9 @@ int db_query(struct db *db, db_row_fn *fn, void *arg, const char *sql,
 	int e;
 
 	va_start(ap, kinds);
-	lock(db);
+	pthread_mutex_lock(&db->lock);
 	e = query(db, fn, arg, sql, kinds, ap);
-	unlock(db);
+	pthread_mutex_unlock(&db->lock);
 	va_end(ap);
 	return e;
 }
@@ -314,9 +306,9 @@ int db_number(struct db *db, int64_t *out, const char *sql, const char *kinds,
 	int e;
 
 	va_start(ap, kinds);
-	lock(db);
+	pthread_mutex_lock(&db->lock);
 	e = query(db, first_number, out, sql, kinds, ap);
-	unlock(db);
+	pthread_mutex_unlock(&db->lock);
 	va_end(ap);
 	return e == 0 ? -ENOENT : MIN(e, 0);
 }
@@ -410,6 +402,8 @@ int db_write(struct db *db, db_fn *fn, void *arg)
 	struct transaction *t = NULL;
 	int e, r = 0;
 
+	if (is_writing(db)) /* a part of a larger change */
+		return fn(db, arg);
 	__atomic_add_fetch(&db->on_their_way, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&db->lock);
 	e = join_transaction(db, &t);

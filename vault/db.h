@@ -33,7 +33,8 @@ struct db_row;
 MUST_CHECK int db_open(const char *path, struct db **out);
 void db_close(struct db *db); /* NULL is allowed */
 
-/* fn's changes together, or, if it returns an error, none of them. fn uses
+/* fn's changes together, or, if it returns an error, none of them; within
+ * another's fn they are a part of that. Not within db_query(). fn uses
  * db_exec() and db_query(), and holds all others up: no input or output. */
 typedef int db_fn(struct db *db, void *arg);
 MUST_CHECK int db_write(struct db *db, db_fn *fn, void *arg);

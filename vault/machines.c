@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "vault/audit.h"
+#include "vault/policy.h"
 
 /* RFC 9562, version 4. */
 void uuid_make(char out[static MACHINE_ID_LEN + 1])
@@ -53,6 +54,9 @@ static int add_vault(struct db *db, void *arg)
 			"INSERT INTO vault(id, name, created) VALUES (?, ?, ?)",
 			"ssi", v->id, v->name, clock_now());
 
+	if (e >= 0)
+		e = policy_add(db, v->id, POLICY_DEFAULT, &policy_default,
+			       v->actor);
 	return e < 0 ? e : audit_add(db, &line);
 }
 
@@ -183,9 +187,11 @@ static int register_one(struct db *db, void *arg)
 		return e;
 	snprintf(actor, sizeof(actor), "machine %s", r->id);
 	e = db_exec(db,
-		    "INSERT INTO machine(id, vault, name, registered)"
-		    " VALUES (?, ?, ?, ?)",
-		    "sssi", r->id, vault, r->name, now);
+		    "INSERT INTO machine(id, vault, name, registered, policy)"
+		    " SELECT ?, ?, ?, ?, id FROM policy"
+		    " WHERE vault = ? AND name = ?",
+		    "sssiss", r->id, vault, r->name, now, vault,
+		    POLICY_DEFAULT);
 	if (e >= 0)
 		e = db_exec(db, "UPDATE credential SET used = ? WHERE hash = ?",
 			    "ib", now, SPAN(r->hash, sizeof(r->hash)));

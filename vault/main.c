@@ -9,14 +9,14 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "vault/audit.h"
+#include "vault/collect.h"
 #include "vault/machines.h"
+#include "vault/policy.h"
+#include "vault/report.h"
 #include "vault/serve.h"
 #include "version.h"
 
@@ -40,6 +40,17 @@ static const char usage[] =
 	"    --output FILE        (standard output)\n"
 	"  machines DIR         who is registered, and what is kept\n"
 	"    --json\n"
+	"  points DIR ID        the recovery points of a machine, and why "
+	"each\n"
+	"                       is kept\n"
+	"    --json\n"
+	"  policy DIR [WORDS]   how long points are kept, or another way:\n"
+	"                       daily=30,weekly=12:sun,monthly=24:1,"
+	"yearly=10:jan:1\n"
+	"    --vault NAME, --policy NAME  (default)\n"
+	"  collect DIR          let go of what is not kept any more; a server\n"
+	"                       does that each hour\n"
+	"    --clock-is-right   although it has jumped\n"
 	"  unregister DIR ID    a machine may not come any more; what it has\n"
 	"                       stored stays\n"
 	"  audit DIR            what was asked, and what became of it\n"
@@ -54,10 +65,10 @@ static const char usage[] =
 
 struct options {
 	const char *command, *dir, *target;
-	const char *listen, *vault, *url, *output;
+	const char *listen, *vault, *policy, *url, *output;
 	const char *names[NAMES_MAX];
 	unsigned int n_names;
-	bool json;
+	bool json, clock_is_right;
 	struct serve_options serve;
 };
 
@@ -126,104 +137,6 @@ static int do_credentials(struct vault *v, const struct options *o)
 	return e;
 }
 
-static const char *time_text(char out[32], int64_t t)
-{
-	time_t sec = (time_t)t;
-	struct tm tm;
-
-	if (!t || !gmtime_r(&sec, &tm) ||
-	    strftime(out, 32, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
-		snprintf(out, 32, "-");
-	return out;
-}
-
-static int print_json(struct buf *b, struct json_out *j)
-{
-	int e = json_end(j);
-
-	if (e == 0)
-		printf("%.*s\n", (int)b->len, (const char *)b->p);
-	return e;
-}
-
-static int print_machine(void *arg, const struct machine *m)
-{
-	const struct options *o = arg;
-	CLEANUP_BUF struct buf b = BUF_INIT(8192);
-	struct json_out j = JSON_OUT(&b);
-	char newest[32];
-
-	if (!o->json) {
-		printf("%s  %-24s %-12s %6" PRId64 " points %14" PRId64
-		       " bytes  newest %s\n",
-		       m->id, m->name, m->removed ? "unregistered" : "",
-		       m->points, m->bytes, time_text(newest, m->newest));
-		return 0;
-	}
-	json_object(&j, NULL);
-	json_str(&j, "message_type", "machine");
-	json_str(&j, "machine", m->id);
-	json_str(&j, "name", m->name);
-	json_i64(&j, "registered", m->registered);
-	json_bool(&j, "is_registered", m->removed == 0);
-	json_i64(&j, "head", m->head);
-	json_i64(&j, "points", m->points);
-	json_i64(&j, "newest_point", m->newest);
-	json_i64(&j, "bytes", m->bytes);
-	json_close(&j);
-	return print_json(&b, &j);
-}
-
-static int print_line(void *arg, const struct audit_line *l,
-		      const uint8_t hash[static SHA256_LEN])
-{
-	const struct options *o = arg;
-	CLEANUP_BUF struct buf b = BUF_INIT(64u << 10);
-	struct json_out j = JSON_OUT(&b);
-	char when[32];
-
-	if (!o->json) {
-		printf("%6" PRId64 "  %s  %-10s %-20s %s by %s%s%s\n", l->seq,
-		       time_text(when, l->time), l->outcome, l->action,
-		       l->target, l->actor, *l->detail ? ": " : "", l->detail);
-		return 0;
-	}
-	json_object(&j, NULL);
-	json_str(&j, "message_type", "audit");
-	json_i64(&j, "seq", l->seq);
-	json_i64(&j, "time", l->time);
-	json_str(&j, "actor", l->actor);
-	json_str(&j, "action", l->action);
-	json_str(&j, "target", l->target);
-	json_str(&j, "outcome", l->outcome);
-	json_str(&j, "detail", l->detail);
-	json_hex(&j, "hash", hash, SHA256_LEN);
-	json_close(&j);
-	return print_json(&b, &j);
-}
-
-static int do_verify(struct vault *v)
-{
-	struct audit_verdict verdict;
-	char hex[2 * SHA256_LEN + 1];
-	int e = audit_verify(v->db, &verdict);
-
-	if (e < 0)
-		return e;
-	hex_encode(hex, verdict.last, SHA256_LEN);
-	if (verdict.wrong) {
-		log_error("line %" PRId64 " of the audit log does not follow "
-			  "from the one before: it, or one before it, was "
-			  "changed or taken out",
-			  verdict.wrong);
-		return -EUCLEAN;
-	}
-	printf("%" PRId64 " lines, each follows from the one before; the last "
-	       "hash is %s\n",
-	       verdict.lines, hex);
-	return 0;
-}
-
 static int do_unregister(struct vault *v, const struct options *o)
 {
 	int e = machine_unregister(v->db, o->target, "local root");
@@ -233,6 +146,62 @@ static int do_unregister(struct vault *v, const struct options *o)
 	return e;
 }
 
+static int do_policy(struct vault *v, const struct options *o)
+{
+	char id[MACHINE_ID_LEN + 1];
+	const char *why;
+	struct gfs g;
+	int e;
+
+	if (!o->target)
+		return report_policies(v);
+	e = policy_parse(o->target, &g, &why);
+	if (e == -EINVAL)
+		log_error("%s: %s", o->target, why);
+	if (e < 0)
+		return e;
+	e = vault_find(v->db, o->vault, id);
+	if (e == 0)
+		e = policy_change(v->db, id, o->policy, &g, "local root");
+	if (e == -ENOENT)
+		log_error("there is no policy %s of a vault %s here", o->policy,
+			  o->vault);
+	return e;
+}
+
+static int do_collect(struct vault *v, const struct options *o)
+{
+	struct collected c;
+	int e = collect(v, o->clock_is_right, &c);
+
+	if (e == 0)
+		printf("let go of %" PRIu64 " recovery points and %" PRIu64
+		       " objects of %" PRIu64 " bytes\n",
+		       c.points, c.objects, c.bytes);
+	return e;
+}
+
+static int run_command(struct vault *v, struct options *o)
+{
+	if (!strcmp(o->command, "serve"))
+		return serve(v, &o->serve);
+	if (!strcmp(o->command, "credentials"))
+		return do_credentials(v, o);
+	if (!strcmp(o->command, "machines"))
+		return report_machines(v, o->json);
+	if (!strcmp(o->command, "points"))
+		return report_points(v, o->target, o->json);
+	if (!strcmp(o->command, "policy"))
+		return do_policy(v, o);
+	if (!strcmp(o->command, "collect"))
+		return do_collect(v, o);
+	if (!strcmp(o->command, "unregister"))
+		return do_unregister(v, o);
+	if (!strcmp(o->command, "audit"))
+		return report_audit(v, o->json);
+	return report_audit_verdict(v);
+}
+
 static int with_vault(struct options *o)
 {
 	struct vault v;
@@ -240,18 +209,7 @@ static int with_vault(struct options *o)
 
 	if (e < 0)
 		return e;
-	if (!strcmp(o->command, "serve"))
-		e = serve(&v, &o->serve);
-	else if (!strcmp(o->command, "credentials"))
-		e = do_credentials(&v, o);
-	else if (!strcmp(o->command, "machines"))
-		e = machines_list(v.db, print_machine, o);
-	else if (!strcmp(o->command, "unregister"))
-		e = do_unregister(&v, o);
-	else if (!strcmp(o->command, "audit"))
-		e = audit_list(v.db, 0, print_line, o);
-	else
-		e = do_verify(&v);
+	e = run_command(&v, o);
 	vault_close(&v);
 	return e;
 }
@@ -262,8 +220,10 @@ enum {
 	OPT_LISTEN = 256,
 	OPT_NAME,
 	OPT_VAULT,
+	OPT_POLICY,
 	OPT_URL,
 	OPT_OUTPUT,
+	OPT_CLOCK_IS_RIGHT,
 	OPT_JSON,
 	OPT_RUN,
 	OPT_CLOCK,
@@ -272,12 +232,20 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{ "listen", 1, NULL, OPT_LISTEN },   { "name", 1, NULL, OPT_NAME },
-	{ "vault", 1, NULL, OPT_VAULT },     { "url", 1, NULL, OPT_URL },
-	{ "output", 1, NULL, OPT_OUTPUT },   { "json", 0, NULL, OPT_JSON },
-	{ "run", 0, NULL, OPT_RUN },	     { "clock", 1, NULL, OPT_CLOCK },
-	{ "verbose", 0, NULL, 'v' },	     { "help", 0, NULL, OPT_HELP },
-	{ "version", 0, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
+	{ "listen", 1, NULL, OPT_LISTEN },
+	{ "name", 1, NULL, OPT_NAME },
+	{ "vault", 1, NULL, OPT_VAULT },
+	{ "policy", 1, NULL, OPT_POLICY },
+	{ "url", 1, NULL, OPT_URL },
+	{ "output", 1, NULL, OPT_OUTPUT },
+	{ "clock-is-right", 0, NULL, OPT_CLOCK_IS_RIGHT },
+	{ "json", 0, NULL, OPT_JSON },
+	{ "run", 0, NULL, OPT_RUN },
+	{ "clock", 1, NULL, OPT_CLOCK },
+	{ "verbose", 0, NULL, 'v' },
+	{ "version", 0, NULL, OPT_VERSION },
+	{ "help", 0, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int bad_usage(void)
@@ -300,8 +268,14 @@ static int take_option(struct options *o, int c, char **argv)
 	case OPT_VAULT:
 		o->vault = optarg;
 		return 0;
+	case OPT_POLICY:
+		o->policy = optarg;
+		return 0;
 	case OPT_URL:
 		o->url = optarg;
+		return 0;
+	case OPT_CLOCK_IS_RIGHT:
+		o->clock_is_right = true;
 		return 0;
 	case OPT_OUTPUT:
 		o->output = optarg;
@@ -328,14 +302,36 @@ static int take_option(struct options *o, int c, char **argv)
 	return bad_usage();
 }
 
+/* Commands, and whether one has a word behind DIR. */
+static const struct command {
+	const char *name;
+	enum { NO_WORD, MAYBE_WORD, WORD } word;
+} commands[] = {
+	{ "init", NO_WORD },	    { "serve", NO_WORD },
+	{ "credentials", NO_WORD }, { "machines", NO_WORD },
+	{ "points", WORD },	    { "policy", MAYBE_WORD },
+	{ "collect", NO_WORD },	    { "unregister", WORD },
+	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
+};
+
+static int check_words(const struct options *o)
+{
+	size_t i;
+
+	for (i = 0; o->command && o->dir && i < ARRAY_LEN(commands); i++) {
+		if (strcmp(o->command, commands[i].name) != 0)
+			continue;
+		if (commands[i].word == MAYBE_WORD ||
+		    (commands[i].word == WORD) == (o->target != NULL))
+			return 0;
+	}
+	return bad_usage();
+}
+
 static int parse(struct options *o, int argc, char **argv)
 {
-	static const char *const commands[] = {
-		"init",	      "serve", "credentials",  "machines",
-		"unregister", "audit", "audit-verify",
-	};
 	const char **words[] = { &o->command, &o->dir, &o->target };
-	size_t i, n = 0;
+	size_t n = 0;
 	int c, e = 0;
 
 	while (e == 0 && !o->serve.command && n <= ARRAY_LEN(words)) {
@@ -350,18 +346,14 @@ static int parse(struct options *o, int argc, char **argv)
 		else
 			*words[n++] = argv[optind++];
 	}
-	if (e != 0)
-		return e;
-	for (i = 0; o->command && i < ARRAY_LEN(commands); i++)
-		if (!strcmp(o->command, commands[i]) && o->dir &&
-		    !o->target == !!strcmp(o->command, "unregister"))
-			return 0;
-	return bad_usage();
+	return e != 0 ? e : check_words(o);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .listen = "127.0.0.1:8443", .vault = "default" };
+	struct options o = { .listen = "127.0.0.1:8443",
+			     .vault = "default",
+			     .policy = POLICY_DEFAULT };
 	int e = parse(&o, argc, argv);
 
 	if (e == 1)

@@ -5,6 +5,11 @@
  * First the bytes are made durable under their name, then the row that makes
  * them an object. A crash between the two leaves a file without a row, which
  * is no object: who puts it again finds the file there and adds the row.
+ *
+ * To delete, the row goes first. Between the two a put would find the file
+ * still there, add its row, and lose it; so puts hold the repository's lock
+ * from before the file to after the row, together, and deletion holds it
+ * alone.
  */
 #include "vault/objects.h"
 
@@ -23,6 +28,7 @@ struct repository {
 	/* one head at a time: a file whose row is refused would be in the way
 	 * of the right one for ever */
 	pthread_mutex_t heads;
+	pthread_rwlock_t files; /* see above */
 };
 
 struct objects {
@@ -71,6 +77,7 @@ void objects_close(struct objects *o)
 		o->repositories = r->next;
 		store_free(r->store);
 		pthread_mutex_destroy(&r->heads);
+		pthread_rwlock_destroy(&r->files);
 		free(r);
 	}
 	pthread_mutex_destroy(&o->lock);
@@ -110,6 +117,7 @@ static int open_repository(struct objects *o, const char *machine,
 	}
 	snprintf(r->machine, sizeof(r->machine), "%s", machine);
 	pthread_mutex_init(&r->heads, NULL);
+	pthread_rwlock_init(&r->files, NULL);
 	r->next = o->repositories;
 	o->repositories = r;
 	*out = r;
@@ -271,11 +279,16 @@ static int put(struct object_writer *w, const char *name,
 	       uint8_t hash[static SHA256_LEN], int64_t head)
 {
 	struct row row = { w, name, hash, w->size, head };
-	int e = store_writer_commit(TAKE_PTR(w->w), name);
+	int e;
 
+	pthread_rwlock_rdlock(&w->r->files);
+	e = store_writer_commit(TAKE_PTR(w->w), name);
 	if (e == -EEXIST && !is_named_by_hash(w->cls))
-		return adopt(w, &row, hash);
-	return e < 0 && e != -EEXIST ? e : db_write(w->o->db, add_row, &row);
+		e = adopt(w, &row, hash);
+	else if (e == 0 || e == -EEXIST)
+		e = db_write(w->o->db, add_row, &row);
+	pthread_rwlock_unlock(&w->r->files);
+	return e;
 }
 
 /* 16 digits, hexadecimal. */
@@ -409,4 +422,86 @@ int objects_drop(struct objects *o, const char *machine, enum store_class cls,
 	struct drop d = { machine, name, cls };
 
 	return db_write(o->db, drop, &d);
+}
+
+/* --- deleting --- */
+
+#define BATCH 64
+
+struct batch {
+	struct repository *r;
+	struct gone {
+		enum store_class cls;
+		char name[STORE_NAME_MAX + 1];
+		uint64_t size;
+	} v[BATCH];
+	unsigned int n;
+};
+
+static int take_gone(void *arg, const struct db_row *row)
+{
+	struct batch *b = arg;
+	struct gone *g = &b->v[b->n++];
+
+	g->cls = (enum store_class)db_int(row, 0);
+	snprintf(g->name, sizeof(g->name), "%s", db_text(row, 1));
+	g->size = (uint64_t)db_int(row, 2);
+	return 0;
+}
+
+static int delete_rows(struct db *db, void *arg)
+{
+	struct batch *b = arg;
+	unsigned int i;
+	int e;
+
+	b->n = 0;
+	e = db_query(db, take_gone, b,
+		     "SELECT class, name, size FROM object WHERE machine = ?"
+		     " AND until_head IS NOT NULL AND NOT EXISTS"
+		     " (SELECT 1 FROM point WHERE point.machine ="
+		     " object.machine AND head >= since_head"
+		     " AND head < until_head) LIMIT ?",
+		     "si", b->r->machine, (int64_t)BATCH);
+	for (i = 0; i < b->n && e >= 0; i++)
+		e = db_exec(db,
+			    "DELETE FROM object WHERE machine = ?"
+			    " AND class = ? AND name = ?",
+			    "sis", b->r->machine, (int64_t)b->v[i].cls,
+			    b->v[i].name);
+	return MIN(e, 0);
+}
+
+static int delete_files(const struct batch *b)
+{
+	unsigned int i;
+	int e = 0, r;
+
+	for (i = 0; i < b->n; i++) {
+		r = store_delete(b->r->store, b->v[i].cls, b->v[i].name);
+		if (r < 0 && r != -ENOENT)
+			e = r;
+	}
+	return e;
+}
+
+int objects_collect(struct objects *o, const char *machine, uint64_t *n,
+		    uint64_t *bytes)
+{
+	struct batch b = { .n = BATCH };
+	unsigned int i;
+	int e = get_repository(o, machine, &b.r);
+
+	while (e == 0 && b.n > 0) {
+		pthread_rwlock_wrlock(&b.r->files);
+		e = db_write(o->db, delete_rows, &b);
+		if (e == 0)
+			e = delete_files(&b);
+		pthread_rwlock_unlock(&b.r->files);
+		for (i = 0; i < b.n && e == 0; i++) {
+			(*n)++;
+			*bytes += b.v[i].size;
+		}
+	}
+	return e;
 }

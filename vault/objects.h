@@ -69,4 +69,9 @@ MUST_CHECK int objects_list(struct objects *o, const char *machine,
 MUST_CHECK int objects_drop(struct objects *o, const char *machine,
 			    enum store_class cls, const char *name);
 
+/* Delete what was dropped and no recovery point needs; adds to *n and *bytes
+ * what went. Puts of this machine wait meanwhile, for moments. */
+MUST_CHECK int objects_collect(struct objects *o, const char *machine,
+			       uint64_t *n, uint64_t *bytes);
+
 #endif /* VAULT_OBJECTS_H */

@@ -10,6 +10,17 @@ static const char first[] =
 	"CREATE TABLE vault ("
 	" id TEXT PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE,"
 	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE policy ("
+	" id TEXT PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id),"
+	" name TEXT NOT NULL COLLATE NOCASE, days INTEGER NOT NULL,"
+	" UNIQUE (vault, name)) STRICT, WITHOUT ROWID;"
+	/* bits as gfs.h has them */
+	"CREATE TABLE policy_rule ("
+	" policy TEXT NOT NULL REFERENCES policy(id) ON DELETE CASCADE,"
+	" unit INTEGER NOT NULL, count INTEGER NOT NULL,"
+	" days INTEGER NOT NULL, weekdays INTEGER NOT NULL,"
+	" weeks INTEGER NOT NULL, months INTEGER NOT NULL,"
+	" PRIMARY KEY (policy, unit)) STRICT, WITHOUT ROWID;"
 	/* what a credentials file has: its hash. Once used it is no more. */
 	"CREATE TABLE credential ("
 	" hash BLOB PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id),"
@@ -20,7 +31,8 @@ static const char first[] =
 	"CREATE TABLE machine ("
 	" id TEXT PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id),"
 	" name TEXT NOT NULL COLLATE NOCASE, registered INTEGER NOT NULL,"
-	" removed INTEGER, head INTEGER NOT NULL DEFAULT 0)"
+	" removed INTEGER, head INTEGER NOT NULL DEFAULT 0,"
+	" policy TEXT NOT NULL REFERENCES policy(id))"
 	" STRICT, WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX machine_name ON machine(vault, name)"
 	" WHERE removed IS NULL;"
@@ -45,6 +57,9 @@ static const char first[] =
 	" head INTEGER NOT NULL, arrived INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL," /* that came since the head before */
 	" PRIMARY KEY (machine, head)) STRICT, WITHOUT ROWID;"
+	/* when retention was last applied */
+	"CREATE TABLE collection (one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" time INTEGER NOT NULL) STRICT;"
 	/* what was asked for and what became of it; each line's hash covers
 	 * the one before */
 	"CREATE TABLE audit ("

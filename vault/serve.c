@@ -9,15 +9,18 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/service.h"
+#include "vault/collect.h"
 #include "vault/data_api.h"
 #include "vault/http.h"
 #include "vault/register_api.h"
 
 #define SECONDS 60  /* without a byte, or for a request's head */
 #define LISTEN_FD 3 /* sd_listen_fds(3) */
+#define COLLECT_SECONDS 3600
 
 static int on_health(struct http_exchange *x, void *arg)
 {
@@ -130,12 +133,34 @@ static pid_t start_command(const struct vault *v, const struct http *h,
 	_exit(127);
 }
 
-static int wait_for_end(pid_t command, const sigset_t *set)
+/* Retention needs no exact hour; an hour is short beside a day. */
+static void collect_at_times(struct vault *v, time_t *last)
 {
+	struct collected c;
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	if (*last && now.tv_sec - *last < COLLECT_SECONDS)
+		return;
+	*last = now.tv_sec;
+	if (collect(v, false, &c) == 0 && c.points + c.objects > 0)
+		log_info("let go of %llu recovery points and %llu objects of "
+			 "%llu bytes",
+			 (unsigned long long)c.points,
+			 (unsigned long long)c.objects,
+			 (unsigned long long)c.bytes);
+}
+
+static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
+{
+	const struct timespec minute = { 60, 0 };
+	time_t collected = 0;
 	int status, signal;
 
 	for (;;) {
-		if (sigwait(set, &signal) != 0)
+		collect_at_times(v, &collected);
+		signal = sigtimedwait(set, NULL, &minute);
+		if (signal < 0)
 			continue;
 		if (signal != SIGCHLD)
 			break;
@@ -176,7 +201,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 		service_notify("READY=1\nSTATUS=listening on port %u\n",
 			       (unsigned int)http_port(h));
 	if (r == 0)
-		r = wait_for_end(command, &set);
+		r = wait_for_end(v, command, &set);
 	service_notify("STOPPING=1\n");
 	http_stop(h);
 	return r;

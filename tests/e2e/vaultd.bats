@@ -258,3 +258,85 @@ has_upload() {
 	find "/proc/$VAULTD/fd" -lname "*/packs/#* (deleted)" 2>/dev/null |
 		grep -q .
 }
+
+@test "a policy is told in words, and its mistakes" {
+	vault_init
+	expect 0 vaultd policy "$VAULT"
+	output_has "default/default daily=30,weekly=12:sun,monthly=24:1,yearly=10:jan:1"
+	vaultd policy "$VAULT" daily=7,weekly=4:mon+fri,monthly=3:first-sun+last-sat
+	expect 0 vaultd policy "$VAULT"
+	output_has "daily=7,weekly=4:mon+fri,monthly=3:first-sun"
+	local words
+	for words in daily=6 weekly=4:sun daily=30,weekly=3:sun \
+		daily=30,monthly=3:29 daily=30,yearly=1:1 daily=x nonsense \
+		daily=30,weekly=4:1 daily=30,weekly=4:sun,weekly=5:mon; do
+		expect 1 vaultd policy "$VAULT" "$words"
+		output_has "$words:"
+	done
+	expect 1 vaultd policy "$VAULT" daily=9 --policy none
+	output_has "there is no policy none"
+	vaultd audit-verify "$VAULT"
+}
+
+# on DAY: the vault's clock.
+on() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ >"$T/clock"; }
+
+# point N: a snapshot and a head.
+point() {
+	local hash
+	echo "snapshot $1" >"$T/object"
+	hash=$(sha256sum "$T/object" | cut -d' ' -f1)
+	asked 201 "" ask_as host "/v1/objects/snapshots/$hash" -T "$T/object"
+	asked 201 "" ask_as host \
+		"/v1/objects/heads/$(printf %016x "$1")" -T "$T/object"
+}
+
+@test "points are let go by the vault's clock, and what they needed" {
+	local id pack i
+	vault_init
+	vaultd policy "$VAULT" daily=7,weekly=4:sun
+	on 2026-03-02 # a Monday
+	vault_starts --clock "$T/clock"
+	machine_registers host --clock "$T/clock"
+	pack=$(sha256sum "$PASS" | cut -d' ' -f1)
+	asked 201 "" ask_as host "/v1/objects/packs/$pack" -T "$PASS"
+	for i in {1..8}; do
+		on "2026-03-0$((i + 1))"
+		point "$i"
+		[ "$i" -ne 3 ] ||
+			asked 204 "" ask_as host "/v1/objects/packs/$pack" \
+				-X DELETE
+	done
+	id=$(vaultd machines "$VAULT" --json | jq -r .machine)
+	on 2026-03-09T01:00
+	# the first point stands for the Sunday before; the pack was needed up
+	# to the third
+	expect 0 vaultd collect "$VAULT" --clock "$T/clock"
+	output_has "0 recovery points and 0 objects"
+	on 2026-03-11T01:00
+	expect 0 vaultd collect "$VAULT" --clock "$T/clock"
+	output_has "2 recovery points and 0 objects"
+	[ -e "$VAULT/repositories/$id/packs/$pack" ]
+	[ "$(vaultd points "$VAULT" "$id" --clock "$T/clock" | wc -l)" -eq 6 ]
+	on 2026-03-30
+	expect 0 vaultd collect "$VAULT" --clock "$T/clock"
+	output_has "4 recovery points and 1 objects"
+	[ ! -e "$VAULT/repositories/$id/packs/$pack" ]
+	# one for the second Sunday and the newest
+	run vaultd points "$VAULT" "$id" --clock "$T/clock"
+	[ "${#lines[@]}" -eq 2 ]
+	output_has "weekly"
+	output_has "newest"
+	vaultd audit-verify "$VAULT"
+}
+
+@test "a clock that jumps ahead lets nothing go" {
+	vault_init
+	on 2026-03-02
+	vaultd collect "$VAULT" --clock "$T/clock"
+	on 2026-05-02
+	expect 1 vaultd collect "$VAULT" --clock "$T/clock"
+	output_has "61 days ahead"
+	expect 0 vaultd collect "$VAULT" --clock "$T/clock" --clock-is-right
+	expect 0 vaultd collect "$VAULT" --clock "$T/clock"
+}

@@ -59,21 +59,22 @@ asked() {
 	return 1
 }
 
-# register_request NAME [vault]: $T/NAME.json, with new credentials.
+# register_request NAME [OPTION...]: $T/NAME.json, with new credentials.
 register_request() {
 	local name=$1
+	shift
 	openssl ecparam -name prime256v1 -genkey -noout |
 		openssl pkcs8 -topk8 -nocrypt -out "$T/$name.key"
 	openssl req -new -key "$T/$name.key" -subj /CN=anything \
 		-out "$T/$name.csr"
-	jq -n --arg secret "$(vaultd credentials "$VAULT" | jq -r .secret)" \
+	jq -n --arg secret "$(vaultd credentials "$VAULT" "$@" | jq -r .secret)" \
 		--arg name "$name" --rawfile request "$T/$name.csr" \
 		'{$secret, $name, $request}' >"$T/$name.json"
 }
 
-# machine_registers NAME: $T/NAME.crt and $T/NAME.key.
+# machine_registers NAME [OPTION...]: $T/NAME.crt and $T/NAME.key.
 machine_registers() {
-	register_request "$1"
+	register_request "$@"
 	ask /v1/register --data-binary "@$T/$1.json" >"$T/$1.answer"
 	head -n -1 "$T/$1.answer" | jq -r .certificate >"$T/$1.crt"
 	[ "$(tail -n 1 "$T/$1.answer")" = 201 ]

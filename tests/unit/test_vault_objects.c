@@ -4,6 +4,7 @@
  * machine drops.
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "testdir.h"
 #include "vault/machines.h"
@@ -220,6 +221,135 @@ static void test_another_machine(void **state)
 			 objects_drop(objects, "other", STORE_PACK, pack));
 }
 
+/* --- deleting --- */
+
+static uint64_t collected(void)
+{
+	uint64_t n = 0, bytes = 0;
+
+	assert_int_equal(0, objects_collect(objects, machine, &n, &bytes));
+	return n;
+}
+
+static bool has_file(const char *cls, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "r/%s/%s/%s", machine, cls, name);
+	return faccessat(dirfd_, path, F_OK, 0) == 0;
+}
+
+static int forget_point(struct db *to, void *arg)
+{
+	return MIN(db_exec(to, "DELETE FROM point WHERE head = ?", "i",
+			   *(const int64_t *)arg),
+		   0);
+}
+
+static void put_point(uint64_t n)
+{
+	char snap[STORE_NAME_MAX + 1] = "", text[32];
+
+	snprintf(text, sizeof(text), "snapshot %d", (int)n);
+	assert_int_equal(0, put(STORE_SNAPSHOT, snap, text));
+	assert_int_equal(0, put_head(n, text));
+}
+
+static void test_what_no_point_needs_goes(void **state)
+{
+	char a[STORE_NAME_MAX + 1] = "", b[STORE_NAME_MAX + 1] = "";
+	int64_t one = 1, two = 2;
+
+	(void)state;
+	assert_int_equal(0, put(STORE_PACK, a, "a"));
+	put_point(1);
+	assert_int_equal(0, put(STORE_PACK, b, "b"));
+	put_point(2);
+	put_point(3);
+	/* a: in 1 to 3; b: in 2 and 3 */
+	assert_int_equal(0, objects_drop(objects, machine, STORE_PACK, a));
+	assert_int_equal(0, objects_drop(objects, machine, STORE_PACK, b));
+	put_point(4);
+	assert_int_equal(0, collected());
+	assert_int_equal(0, db_write(db, forget_point, &two));
+	assert_int_equal(0, collected());
+	one = 3;
+	assert_int_equal(0, db_write(db, forget_point, &one));
+	assert_int_equal(1, collected());
+	assert_false(has_file("packs", b));
+	assert_true(has_file("packs", a));
+	assert_true(is_seen(STORE_PACK, a, 1));
+	one = 1;
+	assert_int_equal(0, db_write(db, forget_point, &one));
+	assert_int_equal(1, collected());
+	assert_false(has_file("packs", a));
+	/* what was not dropped stays, points or not */
+	assert_true(is_seen(STORE_HEAD, "0000000000000001", AS_OF_NOW));
+	/* and it can come again */
+	assert_int_equal(0, put(STORE_PACK, a, "a"));
+	assert_true(has_file("packs", a));
+}
+
+/* One drops and collects for ever; the other puts the same object and looks
+ * whether what was acknowledged is there. */
+static bool stop; /* atomic */
+
+static void *drop_and_collect(void *arg)
+{
+	const char *name = arg;
+	uint64_t n, bytes;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		(void)!objects_drop(objects, machine, STORE_PACK, name);
+		n = bytes = 0;
+		(void)!objects_collect(objects, machine, &n, &bytes);
+	}
+	return NULL;
+}
+
+static int64_t rows(const char *name)
+{
+	int64_t n;
+
+	assert_int_equal(0, db_number(db, &n,
+				      "SELECT COUNT(*) FROM object"
+				      " WHERE name = ?",
+				      "s", name));
+	return n;
+}
+
+static void test_puts_beside_deletion(void **state)
+{
+	char name[STORE_NAME_MAX + 1] = "", again[STORE_NAME_MAX + 1], byte;
+	pthread_t t;
+	uint64_t size;
+	int i, e;
+
+	(void)state;
+	assert_int_equal(0, put(STORE_PACK, name, "raced for"));
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	assert_int_equal(0, pthread_create(&t, NULL, drop_and_collect, name));
+	for (i = 0; i < 300; i++) {
+		strcpy(again, name);
+		e = put(STORE_PACK, again, "raced for");
+		assert_true(e == 0 || e == -EEXIST);
+		/* a row has its file, always; and only we add one */
+		assert_false(rows(name) && !has_file("packs", name) &&
+			     rows(name));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+	/* an object has its bytes */
+	if (objects_stat(objects, machine, STORE_PACK, name, AS_OF_NOW,
+			 &size) == 0)
+		assert_int_equal(0, objects_read(objects, machine, STORE_PACK,
+						 name, 0, &byte, 1));
+	else
+		assert_int_equal(0, put(STORE_PACK, again, "raced for"));
+	assert_int_equal(0, objects_read(objects, machine, STORE_PACK, name, 0,
+					 &byte, 1));
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -232,6 +362,8 @@ int main(void)
 		TEST(test_listing_in_pages),
 		TEST(test_a_file_without_its_row),
 		TEST(test_another_machine),
+		TEST(test_what_no_point_needs_goes),
+		TEST(test_puts_beside_deletion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
