@@ -103,6 +103,18 @@ int objects_add_machine(struct objects *o, const char *machine)
 	return e == -EEXIST ? 0 : e;
 }
 
+/* Deletion is rare, and would else wait for a gap between puts. */
+static void init_files_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 static int open_repository(struct objects *o, const char *machine,
 			   struct repository **out)
 {
@@ -117,7 +129,7 @@ static int open_repository(struct objects *o, const char *machine,
 	}
 	snprintf(r->machine, sizeof(r->machine), "%s", machine);
 	pthread_mutex_init(&r->heads, NULL);
-	pthread_rwlock_init(&r->files, NULL);
+	init_files_lock(&r->files);
 	r->next = o->repositories;
 	o->repositories = r;
 	*out = r;
