@@ -11,11 +11,11 @@ export BATS_TEST_TIMEOUT=900
 
 load ../lib/helpers
 
-@test "commit, prune and readers keep their promises" {
+@test "commit, prune, readers and vaults keep their promises" {
 	requires spin gcc
 	expect 0 "$TOP/tests/model/run"
 	echo "$output"
 	output_lacks TOOTHLESS
-	[ "$(grep -c '^holds: ' <<<"$output")" -eq 2 ]
-	[ "$(grep -c '^breaks: ' <<<"$output")" -eq 6 ]
+	[ "$(grep -c '^holds: ' <<<"$output")" -eq 3 ]
+	[ "$(grep -c '^breaks: ' <<<"$output")" -eq 11 ]
 }
