@@ -129,7 +129,7 @@ static int open_devices(const struct options *o, const struct beside *b,
 	};
 	int e = devices_open(&opt, &ops->devices);
 
-	ops->list = b->list;
+	ops->list.file = b->list;
 	if (e == 0)
 		ops_devices_listed(ops);
 	return e;
@@ -269,7 +269,7 @@ static int run(struct daemon *d)
 	pid_t command = -1;
 	int code = 1;
 
-	d->track.list = d->o.list;
+	d->track.list.file = d->o.list;
 	if (start(d) == 0) {
 		service_notify("READY=1\n");
 		if (d->o.command)
@@ -333,8 +333,8 @@ static int configure(struct daemon *d, int *code)
 int main(int argc, char **argv)
 {
 	struct daemon d = { .lock = -1,
-			    .track.lock = PTHREAD_MUTEX_INITIALIZER,
-			    .devices.lock = PTHREAD_MUTEX_INITIALIZER };
+			    .track.list.lock = PTHREAD_MUTEX_INITIALIZER,
+			    .devices.list.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct config *first;
 	int e = options_parse(&d.o, argc, argv), code = 2;
 

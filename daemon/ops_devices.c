@@ -28,52 +28,36 @@ static void add_listed(void *arg, const char *path)
 
 void ops_devices_listed(struct ops_devices *ops)
 {
-	listfile_each(ops->list, add_listed, ops);
+	listfile_each(ops->list.file, add_listed, ops);
 	devices_trim(ops->devices);
 }
 
-static int change(struct request *q, bool add)
+static int change(void *arg, const char *path, bool add, char **listed,
+		  const char **why)
 {
-	const char *path = json_to_str(json_get(q->j, "path")), *why = NULL;
-	struct ops_devices *ops = ops_of(q);
-	CLEANUP_FREE char *was = NULL;
 	int e;
 
-	if (!q->is_root)
-		return request_refuse(q,
-				      "only root may change what is tracked");
-	if (!path || path[0] != '/')
-		return request_refuse(q, "an absolute path is needed");
-	if (add)
-		e = devices_add(ops->devices, path, &why);
-	else
-		e = devices_remove(ops->devices, path, &was);
-	if (why)
-		return request_refuse(q, why);
-	if (e == -ENOENT && !add)
-		return request_refuse(q, "it is not tracked");
+	if (!add)
+		return devices_remove(arg, path, listed);
+	e = devices_add(arg, path, why);
 	if (e < 0)
-		return request_refuse_errno(q, path, e);
-	pthread_mutex_lock(&ops->lock);
-	e = listfile_change(ops->list, add ? path : was, add);
-	pthread_mutex_unlock(&ops->lock);
-	if (e < 0)
-		return request_refuse_errno(q, "remember it for the next start",
-					    e);
-	json_bool(q->out, "done", true);
-	json_name(q->out, "path",
-		  add ? SPAN(path, strlen(path)) : SPAN(was, strlen(was)));
-	return 0;
+		return e;
+	*listed = strdup(path);
+	return *listed ? 0 : -ENOMEM;
 }
 
 static int op_add(struct request *q)
 {
-	return change(q, true);
+	struct ops_devices *ops = ops_of(q);
+
+	return marks_change(q, true, &ops->list, change, ops->devices);
 }
 
 static int op_remove(struct request *q)
 {
-	return change(q, false);
+	struct ops_devices *ops = ops_of(q);
+
+	return marks_change(q, false, &ops->list, change, ops->devices);
 }
 
 static int tell(void *arg, const struct devices_status *s)
@@ -113,88 +97,27 @@ static int op_status(struct request *q)
 	return e;
 }
 
-static int pass_marks(struct request *q, const struct dirty *d)
+static int begin(void *arg, dev_t dev, const struct epochs_token *since,
+		 const char *consumer, struct epochs_answer *out)
 {
-	CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
-	int e = dirty_encode(d, &b);
-
-	return e < 0 ? e : request_pass(q, SPAN_OF(&b));
-}
-
-static int read_hex(const struct json *j, const char *key, uint8_t *out,
-		    size_t n)
-{
-	const char *hex = json_to_str(json_get(j, key));
-
-	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EINVAL;
-}
-
-static int read_dev(const struct json *j, dev_t *out)
-{
-	uint64_t ma, mi;
-
-	if (json_to_u64(json_get(j, "major"), &ma) < 0 ||
-	    json_to_u64(json_get(j, "minor"), &mi) < 0)
-		return -EINVAL;
-	*out = makedev((unsigned int)ma, (unsigned int)mi);
-	return 0;
+	return devices_begin(arg, dev, since, consumer, out);
 }
 
 static int op_begin(struct request *q)
 {
-	const char *consumer = json_to_str(json_get(q->j, "consumer"));
-	struct epochs_token since;
-	struct epochs_answer a;
-	bool has;
-	dev_t dev;
-	int e;
-
-	if (read_dev(q->j, &dev) < 0 || !consumer || strlen(consumer) > 64)
-		return request_refuse(q, "device-begin needs major, minor and "
-					 "consumer");
-	has = read_hex(q->j, "instance", since.instance,
-		       sizeof(since.instance)) == 0 &&
-	      read_hex(q->j, "device", since.fs, sizeof(since.fs)) == 0 &&
-	      json_to_u64(json_get(q->j, "epoch"), &since.epoch) == 0;
-	e = devices_begin(ops_of(q)->devices, dev, has ? &since : NULL,
-			  consumer, &a);
-	json_bool(q->out, "tracked", e == 0);
-	if (e == -ENODEV)
-		return 0;
-	if (e < 0)
-		return request_refuse_errno(q, "turn the epoch", e);
-	json_bool(q->out, "trusted", a.trusted);
-	json_str(q->out, "why", a.why);
-	json_hex(q->out, "instance", a.token.instance,
-		 sizeof(a.token.instance));
-	json_hex(q->out, "device", a.token.fs, sizeof(a.token.fs));
-	json_u64(q->out, "epoch", a.token.epoch);
-	if (a.trusted)
-		e = pass_marks(q, &a.dirty);
-	dirty_release(&a.dirty);
-	return e < 0 ? request_refuse_errno(q, "hand over the marks", e) : 0;
+	return marks_begin(q, "device", begin, ops_of(q)->devices);
 }
 
 static int op_changes(struct request *q)
 {
 	struct dirty d = { 0 };
-	bool kept;
 	dev_t dev;
 	int e;
 
-	if (json_to_bool(json_get(q->j, "kept"), &kept) < 0)
-		kept = false;
-	if (read_dev(q->j, &dev) < 0)
-		return request_refuse(q, "device-changes needs major and "
-					 "minor");
-	e = devices_peek(ops_of(q)->devices, dev, kept, &d);
-	json_bool(q->out, "tracked", e == 0);
-	if (e == 0)
-		e = pass_marks(q, &d);
-	dirty_release(&d);
-	return e == 0 || e == -ENODEV
-		       ? 0
-		       : request_refuse_errno(q, "read marks", e);
+	if (marks_dev(q, &dev) < 0)
+		return request_refuse(q, "it needs major and minor");
+	e = devices_peek(ops_of(q)->devices, dev, marks_kept(q), &d);
+	return marks_peeked(q, e, &d);
 }
 
 static const struct server_op operations[] = {

@@ -8,15 +8,12 @@
 #ifndef DAEMON_OPS_DEVICES_H
 #define DAEMON_OPS_DEVICES_H
 
-#include <pthread.h>
-
 #include "daemon/devices.h"
-#include "daemon/request.h"
+#include "daemon/ops_marks.h"
 
 struct ops_devices {
 	struct devices *devices;
-	const char *list;     /* devices that are tracked after a restart */
-	pthread_mutex_t lock; /* of the list's file */
+	struct marks_list list;
 };
 
 /* ops must live as long as the server. */

@@ -24,7 +24,7 @@ static void track_listed(void *arg, const char *path)
 
 void ops_track_listed(const struct ops_track *ops)
 {
-	listfile_each(ops->list, track_listed, (void *)(uintptr_t)ops);
+	listfile_each(ops->list.file, track_listed, (void *)(uintptr_t)ops);
 }
 
 /* --- operations --- */
@@ -34,20 +34,19 @@ static struct ops_track *ops_of(const struct request *q)
 	return q->arg;
 }
 
-/* Track the mount that path lies on, or no longer; *point is its path. */
-static int change_tracking(struct epochs *epochs, const char *path, bool add,
-			   char **point, const char **why)
+/* The mount that path lies on; *point is its path. */
+static int change(void *arg, const char *path, bool add, char **point,
+		  const char **why)
 {
 	struct mount m;
 	int e;
 
-	*why = NULL;
 	if (!add)
-		return epochs_remove(epochs, path, point);
+		return epochs_remove(arg, path, point);
 	e = mount_of(path, &m);
 	if (e < 0)
 		return e;
-	e = epochs_add(epochs, m.path, why);
+	e = epochs_add(arg, m.path, why);
 	*point = TAKE_PTR(m.path);
 	mount_release(&m);
 	return e;
@@ -57,50 +56,25 @@ void ops_track_path(const struct ops_track *ops, const char *path)
 {
 	CLEANUP_FREE char *point = NULL;
 	const char *why = NULL;
-	int e = change_tracking(ops->epochs, path, true, &point, &why);
+	int e = change(ops->epochs, path, true, &point, &why);
 
 	if (e < 0)
 		log_warn("%s is not tracked: %s", path,
 			 why ? why : log_strerror(e));
 }
 
-static int op_track(struct request *q, bool add)
-{
-	const char *path = json_to_str(json_get(q->j, "path")), *why = NULL;
-	CLEANUP_FREE char *point = NULL;
-	int e;
-
-	if (!q->is_root)
-		return request_refuse(q,
-				      "only root may change what is tracked");
-	if (!path || path[0] != '/')
-		return request_refuse(q, "an absolute path is needed");
-	e = change_tracking(ops_of(q)->epochs, path, add, &point, &why);
-	if (why)
-		return request_refuse(q, why);
-	if (e == -ENOENT && !add)
-		return request_refuse(q, "it is not tracked");
-	if (e < 0)
-		return request_refuse_errno(q, path, e);
-	pthread_mutex_lock(&ops_of(q)->lock);
-	e = listfile_change(ops_of(q)->list, point, add);
-	pthread_mutex_unlock(&ops_of(q)->lock);
-	if (e < 0)
-		return request_refuse_errno(q, "remember it for the next start",
-					    e);
-	json_bool(q->out, "done", true);
-	json_name(q->out, "path", SPAN(point, strlen(point)));
-	return 0;
-}
-
 static int op_track_add(struct request *q)
 {
-	return op_track(q, true);
+	struct ops_track *ops = ops_of(q);
+
+	return marks_change(q, true, &ops->list, change, ops->epochs);
 }
 
 static int op_track_remove(struct request *q)
 {
-	return op_track(q, false);
+	struct ops_track *ops = ops_of(q);
+
+	return marks_change(q, false, &ops->list, change, ops->epochs);
 }
 
 static int tell_fs(void *arg, const struct epochs_status *s)
@@ -147,71 +121,15 @@ static int op_status(struct request *q)
 	return e;
 }
 
-static int pass_dirty(struct request *q, const struct dirty *d)
+static int begin(void *arg, dev_t dev, const struct epochs_token *since,
+		 const char *consumer, struct epochs_answer *out)
 {
-	CLEANUP_BUF struct buf b = BUF_INIT(DIRTY_ENCODED_MAX);
-	int e = dirty_encode(d, &b);
-
-	return e < 0 ? e : request_pass(q, SPAN_OF(&b));
-}
-
-static int read_hex(const struct json *j, const char *key, uint8_t *out,
-		    size_t n)
-{
-	const char *hex = json_to_str(json_get(j, key));
-
-	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EINVAL;
-}
-
-static bool read_token(const struct request *q, struct epochs_token *t)
-{
-	return read_hex(q->j, "instance", t->instance, sizeof(t->instance)) ==
-		       0 &&
-	       read_hex(q->j, "fs", t->fs, sizeof(t->fs)) == 0 &&
-	       json_to_u64(json_get(q->j, "epoch"), &t->epoch) == 0;
-}
-
-static bool read_dev(const struct request *q, dev_t *dev)
-{
-	uint64_t ma, mi;
-
-	if (json_to_u64(json_get(q->j, "major"), &ma) < 0 ||
-	    json_to_u64(json_get(q->j, "minor"), &mi) < 0)
-		return false;
-	*dev = makedev((unsigned int)ma, (unsigned int)mi);
-	return true;
+	return epochs_begin(arg, dev, since, consumer, out);
 }
 
 static int op_begin(struct request *q)
 {
-	const char *consumer = json_to_str(json_get(q->j, "consumer"));
-	struct epochs_answer a;
-	struct epochs_token since;
-	dev_t dev;
-	bool has;
-	int e;
-
-	if (!read_dev(q, &dev) || !consumer || strlen(consumer) > 64)
-		return request_refuse(q,
-				      "begin needs major, minor and consumer");
-	has = read_token(q, &since);
-	e = epochs_begin(ops_of(q)->epochs, dev, has ? &since : NULL, consumer,
-			 &a);
-	json_bool(q->out, "tracked", e == 0);
-	if (e == -ENODEV)
-		return 0;
-	if (e < 0)
-		return request_refuse_errno(q, "turn the epoch", e);
-	json_bool(q->out, "trusted", a.trusted);
-	json_str(q->out, "why", a.why);
-	json_hex(q->out, "instance", a.token.instance,
-		 sizeof(a.token.instance));
-	json_hex(q->out, "fs", a.token.fs, sizeof(a.token.fs));
-	json_u64(q->out, "epoch", a.token.epoch);
-	if (a.trusted)
-		e = pass_dirty(q, &a.dirty);
-	dirty_release(&a.dirty);
-	return e < 0 ? request_refuse_errno(q, "hand over the marks", e) : 0;
+	return marks_begin(q, "fs", begin, ops_of(q)->epochs);
 }
 
 static int op_changes(struct request *q)
@@ -219,21 +137,12 @@ static int op_changes(struct request *q)
 	const char *path = json_to_str(json_get(q->j, "path"));
 	struct dirty d = { 0 };
 	struct stat st;
-	bool kept;
 	int e;
 
-	if (json_to_bool(json_get(q->j, "kept"), &kept) < 0)
-		kept = false;
 	if (!path || stat(path, &st) < 0)
 		return request_refuse(q, "a path is needed");
-	e = epochs_peek(ops_of(q)->epochs, st.st_dev, kept, &d);
-	json_bool(q->out, "tracked", e == 0);
-	if (e == 0)
-		e = pass_dirty(q, &d);
-	dirty_release(&d);
-	return e == 0 || e == -ENODEV
-		       ? 0
-		       : request_refuse_errno(q, "read marks", e);
+	e = epochs_peek(ops_of(q)->epochs, st.st_dev, marks_kept(q), &d);
+	return marks_peeked(q, e, &d);
 }
 
 static int op_since(struct request *q)
@@ -243,21 +152,11 @@ static int op_since(struct request *q)
 	dev_t dev;
 	int e;
 
-	if (!read_dev(q, &dev))
-		return request_refuse(q, "since needs major and minor");
+	if (marks_dev(q, &dev) < 0)
+		return request_refuse(q, "it needs major and minor");
 	e = epochs_since(ops_of(q)->epochs, dev,
-			 read_token(q, &since) ? &since : NULL, &a);
-	json_bool(q->out, "tracked", e == 0);
-	if (e == -ENODEV)
-		return 0;
-	if (e < 0)
-		return request_refuse_errno(q, "read marks", e);
-	json_bool(q->out, "trusted", a.trusted);
-	json_str(q->out, "why", a.why);
-	if (a.trusted)
-		e = pass_dirty(q, &a.dirty);
-	dirty_release(&a.dirty);
-	return e < 0 ? request_refuse_errno(q, "hand over the marks", e) : 0;
+			 marks_token(q, "fs", &since) ? &since : NULL, &a);
+	return marks_answer(q, e, NULL, &a);
 }
 
 static int op_distrust(struct request *q)
@@ -268,8 +167,8 @@ static int op_distrust(struct request *q)
 	if (!q->is_root)
 		return request_refuse(q, "only root may end the trust in what "
 					 "is recorded");
-	if (!read_dev(q, &dev))
-		return request_refuse(q, "distrust needs major and minor");
+	if (marks_dev(q, &dev) < 0)
+		return request_refuse(q, "it needs major and minor");
 	e = epochs_distrust(ops_of(q)->epochs, dev);
 	json_bool(q->out, "tracked", e == 0);
 	return e == 0 || e == -ENODEV

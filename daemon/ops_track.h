@@ -8,17 +8,13 @@
 #ifndef DAEMON_OPS_TRACK_H
 #define DAEMON_OPS_TRACK_H
 
-#include <pthread.h>
-
 #include "daemon/epochs.h"
-#include "daemon/request.h"
+#include "daemon/ops_marks.h"
 
 struct ops_track {
 	struct epochs *epochs;
 	struct tracker *tracker;
-	/* Paths that are tracked again after a restart. */
-	const char *list;
-	pthread_mutex_t lock; /* of the list's file */
+	struct marks_list list;
 };
 
 /* ops must live as long as the server. */

@@ -86,13 +86,12 @@ static void put_left(struct json_out *j, const struct state_info *info)
 static int read_left(const struct json *j, struct state_info *info)
 {
 	const char *type = json_to_str(json_get(j, "type"));
-	const char *uuid = json_to_str(json_get(j, "uuid"));
 	const struct json *item = json_first(json_get(j, "counters"));
 	size_t i;
 
-	if (!type || strlen(type) >= sizeof(info->type) || !uuid ||
-	    hex_decode(info->left.uuid, sizeof(info->left.uuid), uuid,
-		       strlen(uuid)) < 0)
+	if (!type || strlen(type) >= sizeof(info->type) ||
+	    json_to_hex(json_get(j, "uuid"), info->left.uuid,
+			sizeof(info->left.uuid)) < 0)
 		return -EUCLEAN;
 	snprintf(info->type, sizeof(info->type), "%s", type);
 	for (i = 0; i < CONTINUITY_COUNTERS; i++, item = json_next(item))
@@ -257,16 +256,15 @@ static int read_consumers(const struct json *list, struct state_info *info)
 static int read_info(const struct json *j, struct state_info *info)
 {
 	const char *path = json_to_str(json_get(j, "path"));
-	const char *instance = json_to_str(json_get(j, "instance"));
 	const struct json *left = json_get(j, "left");
 	uint64_t dev;
 	int e;
 
 	/* a path that is not UTF-8 is looked up anew: never trusted */
-	if (!path || json_get(j, "path_b64") || !instance ||
+	if (!path || json_get(j, "path_b64") ||
 	    get_u64(json_get(j, "mount_id"), &info->mount_id) < 0 ||
-	    hex_decode(info->instance, sizeof(info->instance), instance,
-		       strlen(instance)) < 0 ||
+	    json_to_hex(json_get(j, "instance"), info->instance,
+			sizeof(info->instance)) < 0 ||
 	    json_to_u64(json_get(j, "dev"), &dev) < 0 ||
 	    json_to_u64(json_get(j, "epoch"), &info->epoch) < 0 ||
 	    json_to_u64(json_get(j, "floor"), &info->floor) < 0 ||

@@ -27,13 +27,12 @@ static int path_of(const struct audit *a, char **out)
 
 static int read_u64(const struct json *j, const char *key, uint64_t *out)
 {
-	const char *hex = json_to_str(json_get(j, key));
 	uint8_t b[8];
+	int e = json_to_hex(json_get(j, key), b, sizeof(b));
 
-	if (!hex || hex_decode(b, sizeof(b), hex, strlen(hex)) < 0)
-		return -EUCLEAN;
-	*out = get_le64(b);
-	return 0;
+	if (e == 0)
+		*out = get_le64(b);
+	return e;
 }
 
 static int read_plan(const char *path, struct audit_plan *p)

@@ -80,14 +80,6 @@ static bool token_find(struct span bytes, const uint8_t path[32],
 
 /* --- asking --- */
 
-static int read_hex(const struct json *j, const char *key, uint8_t *out,
-		    size_t n)
-{
-	const char *hex = json_to_str(json_get(j, key));
-
-	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EPROTO;
-}
-
 static int take_answer(struct backup_device *b, struct device *d,
 		       const struct json *j, int fd, struct dirty *out)
 {
@@ -101,9 +93,9 @@ static int take_answer(struct backup_device *b, struct device *d,
 	if (e == 0 && tracked)
 		e = json_to_bool(json_get(j, "trusted"), &trusted);
 	if (e == 0 && tracked)
-		e = read_hex(j, "instance", d->token.instance, 16);
+		e = json_to_hex(json_get(j, "instance"), d->token.instance, 16);
 	if (e == 0 && tracked)
-		e = read_hex(j, "device", d->token.id, 16);
+		e = json_to_hex(json_get(j, "device"), d->token.id, 16);
 	if (e == 0 && tracked)
 		e = json_to_u64(json_get(j, "epoch"), &d->token.epoch);
 	d->is_tracked = e == 0 && tracked;

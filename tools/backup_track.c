@@ -256,14 +256,6 @@ int track_describe(struct track *t)
 
 /* --- asking --- */
 
-static int read_hex(const struct json *j, const char *key, uint8_t *out,
-		    size_t n)
-{
-	const char *hex = json_to_str(json_get(j, key));
-
-	return hex ? hex_decode(out, n, hex, strlen(hex)) : -EPROTO;
-}
-
 static bool had_token(const struct track *t)
 {
 	return t->last && t->last->n_fs + t->last->n_btrfs > 0;
@@ -287,9 +279,9 @@ static int take_answer(struct track *t, struct place *p, const struct json *j,
 		return e;
 	e = json_to_bool(json_get(j, "trusted"), &trusted);
 	if (e == 0)
-		e = read_hex(j, "instance", p->token.instance, 16);
+		e = json_to_hex(json_get(j, "instance"), p->token.instance, 16);
 	if (e == 0)
-		e = read_hex(j, "fs", p->token.fs, 16);
+		e = json_to_hex(json_get(j, "fs"), p->token.fs, 16);
 	if (e == 0)
 		e = json_to_u64(json_get(j, "epoch"), &p->token.epoch);
 	if (e < 0)

@@ -310,6 +310,13 @@ int json_to_u64(const struct json *j, uint64_t *out)
 	return 0;
 }
 
+int json_to_hex(const struct json *j, uint8_t *out, size_t n)
+{
+	const char *hex = json_to_str(j);
+
+	return hex && hex_decode(out, n, hex, strlen(hex)) == 0 ? 0 : -EUCLEAN;
+}
+
 int json_to_bool(const struct json *j, bool *out)
 {
 	if (!cJSON_IsBool(node(j)))

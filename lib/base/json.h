@@ -89,6 +89,8 @@ const char *json_key(const struct json *item);
 const char *json_to_str(const struct json *j);
 /* -EUCLEAN if it is no integer of 0..2^53: others are not exact in JSON. */
 MUST_CHECK int json_to_u64(const struct json *j, uint64_t *out);
+/* -EUCLEAN if it is no string of n bytes in hex. */
+MUST_CHECK int json_to_hex(const struct json *j, uint8_t *out, size_t n);
 MUST_CHECK int json_to_bool(const struct json *j, bool *out);
 
 #endif /* BASE_JSON_H */

@@ -113,14 +113,16 @@ static void test_reader_gives_what_is_there(void **state)
 {
 	CLEANUP_JSON struct json *j = NULL;
 	const struct json *a;
+	uint8_t hex[4];
 	uint64_t n;
 	bool t;
 
 	(void)state;
-	assert_int_equal(parse(" {\"s\":\"\\u00fc\",\"n\":9007199254740992,"
-			       "\"t\":true,\"a\":[1,2],\"S\":0} ",
-			       &j),
-			 0);
+	assert_int_equal(
+		parse(" {\"s\":\"\\u00fc\",\"n\":9007199254740992,"
+		      "\"t\":true,\"a\":[1,2],\"h\":\"001fa9\",\"S\":0} ",
+		      &j),
+		0);
 	assert_true(json_is_object(j));
 	assert_string_equal(json_to_str(json_get(j, "s")), "\xc3\xbc");
 	assert_int_equal(json_to_u64(json_get(j, "n"), &n), 0);
@@ -132,6 +134,13 @@ static void test_reader_gives_what_is_there(void **state)
 	assert_null(json_to_str(json_get(j, "n")));
 	assert_int_equal(json_to_u64(json_get(j, "s"), &n), -EUCLEAN);
 	assert_int_equal(json_to_bool(json_get(j, "n"), &t), -EUCLEAN);
+	assert_int_equal(json_to_hex(json_get(j, "h"), hex, 3), 0);
+	assert_memory_equal(hex, "\x00\x1f\xa9", 3);
+	assert_int_equal(json_to_hex(json_get(j, "h"), hex, 2), -EUCLEAN);
+	assert_int_equal(json_to_hex(json_get(j, "h"), hex, 4), -EUCLEAN);
+	assert_int_equal(json_to_hex(json_get(j, "s"), hex, 1), -EUCLEAN);
+	assert_int_equal(json_to_hex(json_get(j, "n"), hex, 1), -EUCLEAN);
+	assert_int_equal(json_to_hex(json_get(j, "missing"), hex, 0), -EUCLEAN);
 	a = json_get(j, "a");
 	assert_true(json_is_array(a));
 	a = json_first(a);
