@@ -62,7 +62,7 @@ static __always_inline int begin_dio(struct kiocb *iocb, struct iov_iter *iter)
 		return 0;
 	}
 	if (bpf_map_update_elem(&dios, &key, &dev, BPF_ANY) < 0)
-		lose(dev);
+		lose(dev, TRACK_LOST_FULL);
 	return mark(inode, TRACK_DATA, from, from + iter->count);
 }
 

@@ -110,13 +110,13 @@ static __always_inline struct track_slot *slot_on(__u32 dev)
 }
 
 /* A change that cannot be marked: the file system must be scanned. */
-static __always_inline void lose(__u32 dev)
+static __always_inline void lose(__u32 dev, enum track_lost why)
 {
 	__u32 *at = bpf_map_lookup_elem(&slot_of, &dev);
 	struct track_slot *s = at ? bpf_map_lookup_elem(&slots, at) : NULL;
 
 	if (s) {
-		s->lost = 1;
+		s->lost |= why;
 		COUNT(*at, lost);
 	}
 }
@@ -161,7 +161,7 @@ static __always_inline struct track_inode *get_inode(
 	in = bpf_map_lookup_elem(&inodes, key);
 	if (!in) {
 		made->flags = 0;
-		s->lost = 1;
+		s->lost |= TRACK_LOST_FULL;
 		COUNT(slot, lost);
 	}
 	return in;

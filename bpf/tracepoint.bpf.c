@@ -52,7 +52,7 @@ SEC("tp_btf/ext4_journal_start_inode")
 int BPF_PROG(ext4_start, struct inode *inode)
 {
 	if (inode->i_ino == EXT4_BOOT_LOADER_INO)
-		lose(inode->i_sb->s_dev);
+		lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
 	return mark(inode, TRACK_META, 0, 0);
 }
 

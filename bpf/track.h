@@ -65,12 +65,20 @@ struct track_range {
 	__u64 bits[TRACK_REGION_WORDS]; /* block n: bit n % 64 of n / 64 */
 };
 
+/* Why marks are missing. Bits; of two that are set at one time by two
+ * processors one may be left out. */
+enum track_lost {
+	TRACK_LOST_FULL = 1,   /* no room */
+	TRACK_LOST_OTHER = 2,  /* of an inode that no hook is told */
+	TRACK_LOST_MISSED = 4, /* the kernel told no program */
+};
+
 struct track_slot {
 	__u64 sb;  /* address of the super block: marks of another one
 			 * with the same device number are refused */
 	__u32 dev; /* major << 20 | minor; 0: the slot is free */
 	__u32 zero;
-	__u32 lost;	/* a mark could not be recorded; sticky */
+	__u32 lost;	/* enum track_lost: marks are missing; sticky */
 	__u32 replaced; /* marks came from another super block; sticky */
 };
 

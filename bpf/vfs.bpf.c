@@ -119,7 +119,7 @@ static __always_inline int writing(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_flags & IOCB_DIRECT && slot_on(dev) &&
 	    bpf_map_update_elem(&writes, &key, &count, BPF_ANY) < 0)
-		lose(dev);
+		lose(dev, TRACK_LOST_FULL);
 	return 0;
 }
 
@@ -213,7 +213,7 @@ int BPF_PROG(dio_entry, struct work_struct *work)
 		p.to = p.from + BPF_CORE_READ(dio, size);
 	}
 	if (bpf_map_update_elem(&works, &key, &p, BPF_ANY) < 0)
-		lose(p.inode.dev);
+		lose(p.inode.dev, TRACK_LOST_FULL);
 	return mark_now(&p.inode, TRACK_DATA, p.from, p.to);
 }
 
@@ -354,7 +354,7 @@ static __always_inline int mark_ioctl(struct file *file, unsigned int cmd)
 	switch (IOC_TYPE_NR(cmd)) {
 	case XFS_ATTRMULTI:
 	case EXT4_MOVE_EXT:
-		lose(inode->i_sb->s_dev);
+		lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
 		return 0;
 	case EXT4_SWAP_BOOT:
 	case XFS_ALLOCSP:

@@ -191,11 +191,19 @@ static int turn_and_sync(struct epochs *e, struct fs *fs, int fd)
 	return r < 0 ? r : sync_fs(e, fs, fd);
 }
 
+const char *fs_why_lost(const struct epochs *e, const struct fs *fs)
+{
+	struct tracker_slot slot;
+
+	if (tracker_slot(e->tracker, fs->slot, &slot) < 0)
+		return WHY_FULL;
+	return slot.replaced ? WHY_UNMOUNTED : slot.lost ?: WHY_FULL;
+}
+
 /* The order is the protocol: docs/change-tracking.md. *why: trust is lost. */
 static int turn(struct epochs *e, struct fs *fs, const char **why)
 {
 	CLEANUP_CLOSE int fd = mount_open(&fs->mount);
-	struct tracker_slot slot = { 0 };
 	bool lost = false;
 	int r;
 
@@ -214,10 +222,8 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 	 * takes for the new one: other backups would be told too little. */
 	if (r < 0)
 		*why = "its marks could not be kept";
-	else if (lost && tracker_slot(e->tracker, fs->slot, &slot) == 0)
-		*why = slot.replaced ? WHY_UNMOUNTED : WHY_FULL;
 	else if (lost)
-		*why = WHY_FULL;
+		*why = fs_why_lost(e, fs);
 	return 0;
 }
 
@@ -564,7 +570,7 @@ static const char *status_why(const struct fs *fs,
 	if (!mount_is_there(&fs->mount) || slot->replaced)
 		return WHY_UNMOUNTED;
 	if (slot->lost)
-		return WHY_FULL;
+		return slot->lost;
 	if (fs->n_consumers == 0)
 		return fs->last_why
 			       ?: "no backup has used the tracker here so far";
@@ -636,7 +642,7 @@ void epochs_tick(struct epochs *e)
 	if (most && sum > e->max_inodes / 3 &&
 	    (tracker_turn(e->tracker, most->slot) < 0 ||
 	     fs_take_idle(e, most, false, &lost) < 0 || lost))
-		(void)fs_reset(e, most, WHY_FULL);
+		(void)fs_reset(e, most, fs_why_lost(e, most));
 	pthread_mutex_unlock(&e->lock);
 }
 

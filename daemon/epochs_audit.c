@@ -23,7 +23,7 @@ static int since_token(struct epochs *e, struct fs *fs,
 	if (!out->why && r == 0)
 		r = tracker_peek(e->tracker, fs->slot, &out->dirty);
 	if (!out->why && r == 0 && out->dirty.lost)
-		out->why = WHY_FULL;
+		out->why = fs_why_lost(e, fs);
 	out->trusted = !out->why;
 	return r;
 }

@@ -74,6 +74,8 @@ void fs_take_info(struct fs *fs, const struct state_info *info);
  * another super block on the device does not matter. */
 MUST_CHECK int fs_take_idle(struct epochs *e, struct fs *fs, bool ended,
 			    bool *lost);
+/* Not all of its marks are there: why. */
+const char *fs_why_lost(const struct epochs *e, const struct fs *fs);
 /* NULL: m can be tracked. Or why not. */
 const char *fs_refuses(const struct epochs *e, const struct mount *m);
 /* That is armed, on this device. */

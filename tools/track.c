@@ -338,8 +338,8 @@ static void put_sum(const struct dirty *d)
 	output_note("%s changed since the last backup began\n",
 		    output_count(count, d->n_inodes, "inode", "inodes"));
 	if (d->lost)
-		log_warn("there were more changes than the tracker holds: the "
-			 "next backup scans");
+		log_warn("not all that changed is known, and the next backup "
+			 "scans: tidemark status says why");
 	else if (geteuid() != 0 && d->n_inodes > 0)
 		output_note("root sees their names\n");
 }

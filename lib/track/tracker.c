@@ -226,6 +226,17 @@ int tracker_remove(struct tracker *t, uint32_t slot)
 	return e < 0 ? e : put_slot(t, slot, &s);
 }
 
+/* The worst first. */
+static const char *lost_why(uint32_t lost)
+{
+	if (lost & TRACK_LOST_MISSED)
+		return "the kernel left out runs of the tracker's programs";
+	if (lost & TRACK_LOST_OTHER)
+		return "a program changed a file by way of another one (moved "
+		       "extents, or attributes by handle)";
+	return lost ? "there were more changes than the tracker holds" : NULL;
+}
+
 int tracker_slot(struct tracker *t, uint32_t slot, struct tracker_slot *out)
 {
 	CLEANUP_FREE struct track_count *c = calloc(t->cpus, sizeof(*c));
@@ -236,7 +247,7 @@ int tracker_slot(struct tracker *t, uint32_t slot, struct tracker_slot *out)
 	if (e < 0)
 		return e;
 	*out = (struct tracker_slot){ .dev = dev_from_kernel(s.dev),
-				      .lost = s.lost,
+				      .lost = lost_why(s.lost),
 				      .replaced = s.replaced };
 	if (bpf_map_lookup_elem(t->l.maps[COUNTS], &slot, c) < 0)
 		return 0;
@@ -318,7 +329,7 @@ static int count_misses(struct tracker *t)
 	for (i = 0; e == 0 && i < TRACK_SLOTS; i++) {
 		e = get_slot(t, i, &s);
 		if (e == 0 && s.dev) {
-			s.lost = 1;
+			s.lost |= TRACK_LOST_MISSED;
 			e = put_slot(t, i, &s);
 		}
 	}

@@ -44,8 +44,10 @@ struct tracker_options {
 };
 
 struct tracker_slot {
-	dev_t dev;     /* as stat gives it */
-	bool lost;     /* a mark could not be recorded since tracker_add() */
+	dev_t dev; /* as stat gives it */
+	/* Why marks since tracker_add() are missing, a sentence's end, static;
+	 * NULL: none are. */
+	const char *lost;
 	bool replaced; /* unmounted, or another one came to the number */
 	uint64_t events, inodes, ranges, whole; /* counted since loading */
 };

@@ -332,6 +332,8 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 	backs_up tracker
 	oddly swap-boot "$M/a"
 	backs_up scan
+	[[ $(summary scan_reason) == "a program changed a file by way of"* ]]
+	[[ $(fs_status last_reset) == "a program changed a file by way of"* ]]
 	is_captured
 	backs_up tracker
 	oddly swap-boot "$M/a"
