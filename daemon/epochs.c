@@ -687,7 +687,9 @@ static int adopt(struct epochs *e, const char *name)
 		    sizeof(info.instance)) != 0))
 		r = -ESTALE;
 	if (r == 0)
-		r = mount_of(info.path, &fs->mount);
+		r = mount_listed(info.path, &fs->mount);
+	if (r == 0)
+		r = mount_confirm(&fs->mount);
 	if (r == 0 && !is_same(e, &fs->mount, &info))
 		r = -ESTALE;
 	if (r == 0 &&

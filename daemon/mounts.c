@@ -87,6 +87,17 @@ static uint64_t unique_id(int fd)
 	return st.stx_mnt_id;
 }
 
+static int keep(struct mount *out, dev_t dev, const char *point,
+		const char *type, const char *options)
+{
+	mount_release(out);
+	out->dev = dev;
+	out->path = strdup(point);
+	out->type = strdup(type);
+	out->options = strdup(options);
+	return out->path && out->type && out->options ? 0 : -ENOMEM;
+}
+
 int mount_of(const char *path, struct mount *out)
 {
 	CLEANUP_FREE char *real = realpath(path, NULL);
@@ -108,29 +119,77 @@ int mount_of(const char *path, struct mount *out)
 		    strlen(point) < best)
 			continue;
 		best = strlen(point);
-		mount_release(out);
-		out->path = strdup(point);
-		out->type = strdup(type);
-		out->options = strdup(options);
-		out->dev = dev;
+		if (keep(out, dev, point, type, options) < 0) {
+			mount_release(out);
+			return -ENOMEM;
+		}
 	}
-	if (!out->path || !out->type || !out->options) {
-		mount_release(out);
-		return best ? -ENOMEM : -ENODEV;
-	}
+	if (!best)
+		return -ENODEV;
 	fd = open(out->path, O_PATH | O_CLOEXEC);
 	out->id = fd < 0 ? 0 : unique_id(fd);
 	return 0;
 }
 
-bool mount_is_there(const struct mount *m)
+/* only: NULL, or of this device. */
+static int listed(const char *path, const dev_t *only, struct mount *out)
+{
+	CLEANUP_FREE char *line = NULL;
+	CLEANUP_FILE FILE *f = fopen("/proc/self/mountinfo", "re");
+	size_t cap = 0;
+	bool found = false;
+
+	memset(out, 0, sizeof(*out));
+	if (!f)
+		return -errno;
+	/* the last one lies on top of the others */
+	while (getline(&line, &cap, f) > 0) {
+		char *point, *type, *options;
+		dev_t dev;
+
+		if (!parse(line, &dev, &point, &type, &options) ||
+		    strcmp(point, path) != 0 || (only && *only != dev))
+			continue;
+		found = strcmp(type, "autofs") != 0;
+		if (keep(out, dev, point, type, options) < 0) {
+			mount_release(out);
+			return -ENOMEM;
+		}
+	}
+	if (found)
+		return 0;
+	mount_release(out);
+	return -ENOENT;
+}
+
+int mount_listed(const char *path, struct mount *out)
+{
+	return listed(path, NULL, out);
+}
+
+int mount_confirm(struct mount *m)
 {
 	struct statx st;
 
-	return statx(AT_FDCWD, m->path, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW,
-		     STATX_MNT_ID_UNIQUE, &st) == 0 &&
-	       makedev(st.stx_dev_major, st.stx_dev_minor) == m->dev &&
-	       (st.stx_mask & STATX_MNT_ID_UNIQUE ? st.stx_mnt_id : 0) == m->id;
+	if (statx(AT_FDCWD, m->path, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW,
+		  STATX_MNT_ID_UNIQUE, &st) < 0)
+		return -errno;
+	if (makedev(st.stx_dev_major, st.stx_dev_minor) != m->dev)
+		return -ESTALE;
+	m->id = st.stx_mask & STATX_MNT_ID_UNIQUE ? st.stx_mnt_id : 0;
+	return 0;
+}
+
+bool mount_is_there(const struct mount *m)
+{
+	struct mount now;
+	bool same;
+
+	if (listed(m->path, &m->dev, &now) < 0)
+		return false;
+	same = mount_confirm(&now) == 0 && now.id == m->id;
+	mount_release(&now);
+	return same;
 }
 
 int mount_open(const struct mount *m)

@@ -27,8 +27,16 @@ struct mount {
 void mount_release(struct mount *m);
 /* The mount that path lies on. */
 MUST_CHECK int mount_of(const char *path, struct mount *out);
-/* Is it still mounted there? Keeps nothing open, so that it never is in the
- * way of an unmount. */
+/* What is mounted exactly there, by the kernel's list alone: the path is not
+ * looked up, which would have an automounter mount it, or wait for a server
+ * that is dead. The id is not set. -ENOENT: nothing, or an autofs that waits
+ * for a look-up. */
+MUST_CHECK int mount_listed(const char *path, struct mount *out);
+/* Set the id of one that was listed. -ESTALE: it is not what the path leads
+ * to, another mount lies over it. */
+MUST_CHECK int mount_confirm(struct mount *m);
+/* Is it still mounted there? Looks the path up only if it is listed. Keeps
+ * nothing open, so that it never is in the way of an unmount. */
 bool mount_is_there(const struct mount *m);
 /* Open the mount's root; -ESTALE if another file system is there by now. */
 MUST_CHECK int mount_open(const struct mount *m);

@@ -140,9 +140,9 @@ static bool is_replaced(const struct fs *fs)
 	struct mount now;
 	bool same;
 
-	if (mount_of(fs->mount.path, &now) < 0)
+	if (mount_listed(fs->mount.path, &now) < 0)
 		return false;
-	same = now.dev == fs->mount.dev && !strcmp(now.path, fs->mount.path);
+	same = now.dev == fs->mount.dev && mount_confirm(&now) == 0;
 	mount_release(&now);
 	return same;
 }
@@ -251,20 +251,24 @@ int presence_arm(struct epochs *e, struct fs *fs)
 	return r;
 }
 
+/* Done each second for what may never come: so the path is looked up only if
+ * something of a kind that can be tracked is mounted there. What it lies on
+ * was not asked for. */
 static void look_at_absent(struct epochs *e, struct fs *fs)
 {
-	const char *refused = NULL;
+	const char *refused;
 	struct mount now;
 
-	if (mount_of(fs->mount.path, &now) < 0)
+	if (mount_listed(fs->mount.path, &now) < 0)
 		return;
-	if (strcmp(now.path, fs->mount.path) != 0) {
-		mount_release(&now); /* what it lies on was not asked for */
+	refused = tracker_refuses(e->tracker, now.type);
+	if (!refused && mount_confirm(&now) < 0) {
+		mount_release(&now);
 		return;
 	}
-	if (fs_find(e, now.dev))
+	if (!refused && fs_find(e, now.dev))
 		refused = "it is tracked under another path";
-	else
+	else if (!refused)
 		refused = fs_refuses(e, &now);
 	if (refused && refused != fs->refused)
 		log_warn("%s is not tracked: %s", fs->mount.path, refused);

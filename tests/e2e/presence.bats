@@ -296,3 +296,62 @@ written_before() {
 		echo "$M" >"$T/var/list"
 	done
 }
+
+# An automounter's directory, $T/auto, in which looking a name up asks for its
+# mount; whoever asks waits. It is made, with the disk in it, by a process group
+# that may do so; that of the test may not.
+automounter_begins() {
+	exec {TRIGGERS}<>"$T/triggers"
+	# shellcheck disable=SC2016
+	setsid bash -c '
+		mount -t autofs -o "fd=$1,pgrp=$$,minproto=5,maxproto=5,indirect" \
+			automounter "$2/auto" || exit
+		mkdir "$2/auto/disk" && mount "$3" "$2/auto/disk" || exit
+		echo >"$2/mounted"
+		read -r _
+		umount "$2/auto/disk" && rmdir "$2/auto/disk" || exit
+		echo >"$2/expired"
+		read -r _
+		mkdir "$2/auto/disk" && mount "$3" "$2/auto/disk"
+		echo >"$2/mounted-again"
+		read -r _' \
+		automounter "$TRIGGERS" "$T" "$DEVICE" <"$T/orders" 3>&- &
+	BACKGROUND+=("$!")
+	exec {ORDERS}>"$T/orders"
+	wait_until test -e "$T/mounted"
+}
+
+@test "what an automounter took away is not looked up" {
+	local other=$T/other
+	grep -q autofs /proc/filesystems || modprobe autofs4 ||
+		skip "needs autofs"
+	truncate -s 64M "$T/disk.img"
+	mkfs.ext4 -q -F "$T/disk.img"
+	attach
+	mkdir "$T/auto"
+	mkfifo "$T/triggers" "$T/orders"
+	automounter_begins
+	M=$T/auto/disk
+	echo small >"$M/small"
+	daemon_starts
+	track add "$M"
+	backs_up scan
+	backs_up tracker
+	echo changed >"$M/small"
+	echo >&"$ORDERS"
+	wait_until test -e "$T/expired"
+	wait_until is_kept
+	# it looks at all, and this waits for it
+	mount_disk "$other" 16M
+	expect 0 timeout -s KILL 20 "$TIDEMARK" track add "$other"
+	is_kept
+	run read -r -t 0 -u "$TRIGGERS"
+	[ "$status" -ne 0 ]
+	echo >&"$ORDERS"
+	wait_until test -e "$T/mounted-again"
+	wait_until is_back
+	backs_up tracker
+	is_captured
+	run read -r -t 0 -u "$TRIGGERS"
+	[ "$status" -ne 0 ]
+}

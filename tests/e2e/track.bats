@@ -135,7 +135,7 @@ is_recorded() { [[ $(fs_status why) == "no backup has used"* ]]; }
 	output_has "tidemarkd does not run"
 }
 
-is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
+is_away() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 
 @test "status says what is trusted, and why not" {
 	local hooks
@@ -157,7 +157,7 @@ is_gone() { [[ $(fs_status why) == "it is not mounted"* ]]; }
 	output_has "$M (ext4)"
 	output_has "trusted"
 	umount "$M"
-	wait_until is_gone
+	wait_until is_away
 	[ "$(fs_status trusted)" = false ]
 }
 

@@ -37,11 +37,16 @@ said_nothing() { # TEXT
 	return 1
 }
 
-# It must have lived until now.
+# It must have lived until now, and must end by itself.
 daemon_ends() { # [SIGNAL]
-	local pid=${DAEMON:-}
+	local pid=${DAEMON:-} status=0
 	[ -n "$pid" ] || return 0
 	DAEMON=
 	kill "-${1:-TERM}" "$pid"
+	wait_until is_gone "$pid" || {
+		kill -KILL "$pid"
+		status=1
+	}
 	wait "$pid" 2>/dev/null || true
+	return $status
 }

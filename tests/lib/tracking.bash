@@ -217,7 +217,7 @@ is_captured() { # [rsync option...]
 }
 
 fs_status() { # MEMBER [PATH]
-	"$TIDEMARK" status --json |
+	timeout -s KILL 20 "$TIDEMARK" status --json |
 		jq -r "select(.message_type == \"file_system\" and
 			.path == \"${2:-$M}\").$1"
 }
