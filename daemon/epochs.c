@@ -586,6 +586,8 @@ static int status_of(struct epochs *e, const struct fs *fs,
 	*s = (struct epochs_status){ .path = fs->mount.path,
 				     .type = fs->mount.type,
 				     .dev = fs->mount.dev,
+				     .mounted = fs->armed &&
+						mount_is_there(&fs->mount),
 				     .epoch = fs->epoch,
 				     .consumers = (uint32_t)fs->n_consumers,
 				     .resets = fs->resets,

@@ -45,6 +45,7 @@ struct epochs_status {
 	const char *path; /* where it is mounted */
 	const char *type;
 	dev_t dev;
+	bool mounted; /* or recorded as soon as it is */
 	uint64_t epoch;
 	uint64_t kept_inodes; /* marks kept for those who have not asked */
 	uint32_t consumers;

@@ -50,6 +50,22 @@ int listfile_change(const char *file, const char *path, bool add)
 	return e < 0 ? log_fail(e, "write %s", file) : 0;
 }
 
+int listfile_has(const char *file, const char *path, bool *out)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(LIST_MAX);
+	char *line, *save = NULL;
+	int e = read_list(file, &b);
+	bool has = false;
+
+	if (e < 0 && e != -ENOENT)
+		return log_fail(e, "read %s", file);
+	line = e == 0 ? strtok_r((char *)b.p, "\n", &save) : NULL;
+	for (; line && !has; line = strtok_r(NULL, "\n", &save))
+		has = !strcmp(line, path);
+	*out = has;
+	return 0;
+}
+
 void listfile_each(const char *file, void (*fn)(void *arg, const char *path),
 		   void *arg)
 {

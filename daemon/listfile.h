@@ -15,6 +15,8 @@
 
 /* Rewrite it without path, and with it at its end if add. */
 MUST_CHECK int listfile_change(const char *file, const char *path, bool add);
+/* No file is an empty one. */
+MUST_CHECK int listfile_has(const char *file, const char *path, bool *out);
 /* What cannot be read is logged; no file is an empty one. */
 void listfile_each(const char *file, void (*fn)(void *arg, const char *path),
 		   void *arg);

@@ -141,10 +141,8 @@ static int open_devices(const struct options *o, const struct beside *b,
 static void track_configured(struct daemon *d)
 {
 	const struct settings_list *l = &d->config->s.track;
-	size_t i;
 
-	for (i = 0; i < l->n; i++)
-		ops_track_path(&d->track, l->v[i]);
+	ops_track_configured(&d->track, l->v, l->n);
 }
 
 static int open_tracking(struct daemon *d)

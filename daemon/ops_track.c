@@ -27,6 +27,134 @@ void ops_track_listed(const struct ops_track *ops)
 	listfile_each(ops->list.file, track_listed, (void *)(uintptr_t)ops);
 }
 
+/* --- the configuration --- */
+
+struct configured {
+	const struct ops_track *ops;
+	char *const *paths;
+	dev_t *devs; /* on which they lie; 0: not known */
+	bool *away;  /* what they lie on is not mounted */
+	size_t n;
+	/* what is not wanted any more */
+	char **gone;
+	size_t n_gone;
+};
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	return !strcmp(top, "/") ||
+	       (!strncmp(path, top, len) && (!path[len] || path[len] == '/'));
+}
+
+/* In doubt, it is. Where something is not mounted, its path lies on another
+ * file system, and leads to it nevertheless. */
+static bool is_wanted(const struct configured *c, const struct epochs_status *s)
+{
+	bool listed = true;
+	size_t i;
+
+	if (listfile_has(c->ops->list.file, s->path, &listed) < 0 || listed)
+		return true;
+	for (i = 0; i < c->n; i++) {
+		if (s->mounted && s->dev == c->devs[i])
+			return true;
+		if ((!s->mounted || !c->devs[i]) &&
+		    is_below(c->paths[i], s->path))
+			return true;
+	}
+	return false;
+}
+
+/* That is not mounted: what its paths lie on meanwhile was not asked for. */
+static int note_away(void *arg, const struct epochs_status *s)
+{
+	struct configured *c = arg;
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (!s->mounted && is_below(c->paths[i], s->path))
+			c->away[i] = true;
+	return 0;
+}
+
+static int note_gone(void *arg, const struct epochs_status *s)
+{
+	struct configured *c = arg;
+	void *p;
+
+	if (is_wanted(c, s))
+		return 0;
+	p = realloc(c->gone, (c->n_gone + 1) * sizeof(*c->gone));
+	if (!p)
+		return -ENOMEM;
+	c->gone = p;
+	c->gone[c->n_gone] = strdup(s->path);
+	return c->gone[c->n_gone++] ? 0 : -ENOMEM;
+}
+
+static void leave(const struct ops_track *ops, const char *path)
+{
+	CLEANUP_FREE char *point = NULL;
+
+	log_info("%s is not in the configuration any more", path);
+	if (epochs_remove(ops->epochs, path, &point) < 0)
+		log_warn("%s is still tracked", path);
+}
+
+/* The device it lies on, or 0. */
+static dev_t add_configured(const struct ops_track *ops, const char *path)
+{
+	const char *why = NULL;
+	struct mount m;
+	dev_t dev = 0;
+	int e = mount_of(path, &m);
+
+	if (e == 0) {
+		dev = m.dev;
+		e = epochs_add(ops->epochs, m.path, &why);
+		mount_release(&m);
+	}
+	if (e < 0)
+		log_warn("%s is not tracked: %s", path,
+			 why ? why : log_strerror(e));
+	return dev;
+}
+
+static void use(struct ops_track *ops, struct configured *c)
+{
+	size_t i;
+
+	/* what is added by hand meanwhile is not in the list yet */
+	pthread_mutex_lock(&ops->list.lock);
+	if (epochs_each(ops->epochs, note_away, c) < 0)
+		log_warn("it is not known which file systems are tracked");
+	for (i = 0; i < c->n; i++)
+		if (!c->away[i])
+			c->devs[i] = add_configured(ops, c->paths[i]);
+	if (epochs_each(ops->epochs, note_gone, c) == 0)
+		for (i = 0; i < c->n_gone; i++)
+			leave(ops, c->gone[i]);
+	pthread_mutex_unlock(&ops->list.lock);
+}
+
+void ops_track_configured(struct ops_track *ops, char *const *paths, size_t n)
+{
+	struct configured c = { .ops = ops, .paths = paths, .n = n };
+	size_t i;
+
+	c.devs = calloc(n + 1, sizeof(*c.devs));
+	c.away = calloc(n + 1, sizeof(*c.away));
+	if (c.devs && c.away)
+		use(ops, &c);
+	for (i = 0; i < c.n_gone; i++)
+		free(c.gone[i]);
+	free(c.gone);
+	free(c.devs);
+	free(c.away);
+}
+
 /* --- operations --- */
 
 static struct ops_track *ops_of(const struct request *q)
@@ -50,17 +178,6 @@ static int change(void *arg, const char *path, bool add, char **point,
 	*point = TAKE_PTR(m.path);
 	mount_release(&m);
 	return e;
-}
-
-void ops_track_path(const struct ops_track *ops, const char *path)
-{
-	CLEANUP_FREE char *point = NULL;
-	const char *why = NULL;
-	int e = change(ops->epochs, path, true, &point, &why);
-
-	if (e < 0)
-		log_warn("%s is not tracked: %s", path,
-			 why ? why : log_strerror(e));
 }
 
 static int op_track_add(struct request *q)

@@ -21,7 +21,9 @@ struct ops_track {
 struct server_table ops_track_table(struct ops_track *ops);
 /* Track what the list names; what cannot be tracked is logged. */
 void ops_track_listed(const struct ops_track *ops);
-/* Track the file system that path lies on, without a note in the list. */
-void ops_track_path(const struct ops_track *ops, const char *path);
+/* Track the file systems that these paths lie on, without a note in the list,
+ * and those that are neither theirs nor in the list no longer: the
+ * configuration named them before. What cannot be tracked is logged. */
+void ops_track_configured(struct ops_track *ops, char *const *paths, size_t n);
 
 #endif /* DAEMON_OPS_TRACK_H */

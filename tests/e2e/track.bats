@@ -101,6 +101,36 @@ is_recorded() { [[ $(fs_status why) == "no backup has used"* ]]; }
 	[ "$(cat "$T/var/list")" = "$M" ]
 }
 
+@test "what is taken out of the configuration is not tracked any more" {
+	local d hand=$T/hand
+	for d in a b c; do
+		mount_disk "$T/$d" 16M
+	done
+	mount_disk "$hand" 16M
+	mkdir "$T/b/below"
+	printf '%s\n' '[track]' "path = $T/a" "path = $T/b/below" \
+		"path = $T/c" "path = $hand" >"$T/conf"
+	daemon_starts --config "$T/conf"
+	track add "$hand"
+	ours() { tracked_paths | sort | xargs; }
+	[ "$(ours)" = "$T/a $T/b $T/c $hand" ]
+	# one that is away for a while is still meant, and not what $T lies on
+	umount "$T/c"
+	printf '%s\n' '[track]' "path = $T/b/below" "path = $T/c" >"$T/conf"
+	kill -HUP "$DAEMON"
+	wait_until grep -q "no longer tracking $T/a" "$T/daemon.log"
+	wait_until grep -q "configuration was read again" "$T/daemon.log"
+	[ "$(ours)" = "$T/b $T/c $hand" ]
+	# nor is one that is not mounted, or that went while no daemon ran
+	printf '%s\n' '[track]' "path = $T/b/below" >"$T/conf"
+	kill -HUP "$DAEMON"
+	wait_until grep -q "no longer tracking $T/c" "$T/daemon.log"
+	daemon_ends
+	: >"$T/conf"
+	daemon_starts --config "$T/conf"
+	[ "$(ours)" = "$hand" ]
+}
+
 @test "only root may change what is tracked" {
 	requires setpriv
 	daemon_starts
