@@ -133,11 +133,13 @@ static int make_over(struct rdir *dir, int at)
 		return fchmodat(at, dir->name, 0700, AT_SYMLINK_NOFOLLOW) < 0
 			       ? -errno
 			       : open_sub(at, dir->name);
-	if (dir->lazy || restorer_reads(r) ||
+	if (dir->lazy || r->pass == PASS_VERIFY ||
 	    r->opt.overwrite == RESTORE_REFUSE)
 		return -ENOTDIR;
 	if (!restorer_may_replace(r, &st, &dir->meta))
 		return -EEXIST;
+	if (r->opt.dry_run) /* it would give way */
+		return -ENOENT;
 	restore_unlock_at(at, dir->name);
 	if (unlinkat(at, dir->name, 0) < 0 || mkdirat(at, dir->name, 0700) < 0)
 		return -errno;

@@ -66,6 +66,10 @@ static int complete(struct rworker *w, struct large *l, struct robj *o)
 	int dirfd = rdir_fd(l->dir), e;
 
 	*o = (struct robj){ .fd = l->fd };
+	/* a hole that is made where zeros were is no change, and moves times */
+	e = restorer_statx(l->fd, "", &l->st);
+	if (e < 0)
+		return e;
 	robj_existing(o, &l->st);
 	o->written = l->temp || l->changed || l->resized;
 	o->flags_last = true; /* with them it could not be renamed */

@@ -105,6 +105,21 @@ inode_of() { stat -c %i "$1"; }
 	[ "$(stat -c %b "$T/out/mixed")" -le "$(stat -c %b "$T/src/mixed")" ]
 }
 
+@test "zeros that become a hole again cost a large file no time" {
+	mkdir "$T/src"
+	head -c 3M /dev/urandom >"$T/src/large"
+	truncate -s 5M "$T/src/large"
+	head -c 1M /dev/urandom >>"$T/src/large"
+	touch -d '2001-02-03 04:05:06' "$T/src/large"
+	stored
+	expect 0 restore_src "$T/out"
+	dd if=/dev/zero of="$T/out/large" bs=1M seek=3 count=2 conv=notrunc \
+		status=none
+	touch -d '2001-02-03 04:05:06' "$T/out/large"
+	expect 0 restore_src "$T/out" --overwrite if-changed
+	trees_identical "$T/src" "$T/out"
+}
+
 @test "five thousand levels come back, and their metadata" {
 	make_deep_tree "$T/src" 5000
 	stored
