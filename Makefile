@@ -211,7 +211,7 @@ deps:
 # --- lint -----------------------------------------------------------------
 SOURCES = $(sort $(foreach d,include bpf daemon lib tools vault tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
-SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/lib/helpers.bash tests/lib/scheduling.bash \
+SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/torture/rollback tests/lib/helpers.bash tests/lib/scheduling.bash \
 	tests/guest/run tests/guest/kernel tests/guest/inside tests/guest/hooks \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
 LINTS := lint-format lint-files lint-layers lint-headers lint-functions \

@@ -313,14 +313,14 @@ static int begin_tracking(struct backup *b, const struct archiver_options *opt)
 }
 
 /* The records are those of the newest head. */
-static void commit_catalog(struct backup *b)
+static void commit_catalog(struct backup *b, const uint8_t tree[CHUNK_ID_LEN])
 {
 	if (!b->catalog)
 		return;
 	if (b->device)
 		backup_device_commit(b->device);
 	else
-		track_commit(b->track);
+		track_commit(b->track, tree);
 	(void)!catalog_commit(b->catalog, repo_head(b->o.repo)->hash);
 }
 
@@ -529,7 +529,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	    !memcmp(parent.tree, tree, CHUNK_ID_LEN)) {
 		/* the parent's tree is this one: the records hold for it */
 		if (!cli_flag(b->cli, "dry-run"))
-			commit_catalog(b);
+			commit_catalog(b, tree);
 		report(b, &s, true);
 	} else if (cli_flag(b->cli, "dry-run")) {
 		report(b, &s, false);
@@ -539,7 +539,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 		if (e == 0 && !*lost)
 			e = writer_commit(b->writer, &s, lost);
 		if (e == 0 && !*lost) {
-			commit_catalog(b);
+			commit_catalog(b, tree);
 			report(b, &s, false);
 		}
 	}

@@ -2,7 +2,8 @@
 /*
  * backup_token.c - what the catalog keeps for the next backup's tracking.
  *
- * In this order: version:u8, SHA-256 of the options and mounts; count:u32
+ * In this order: version:u8, SHA-256 of the options and mounts, SHA-256 of the
+ * mounts alone, one-file-system:u8, tree of the snapshot[32]; count:u32
  * { fsid:u64 instance[16] fs[16] epoch:u64 }*; count:u32 { fsid:u64 point }*,
  * of btrfs; count:u32 { fsid:u64 ino:u64 }*, directories in which something
  * went wrong.
@@ -11,7 +12,7 @@
 
 #include <errno.h>
 
-#define TOKEN_VERSION 2
+#define TOKEN_VERSION 3
 
 /* --- reading --- */
 
@@ -43,19 +44,33 @@ static int read_btrfs(struct reader *rd, struct token *t)
 	return e;
 }
 
-int token_decode(struct span bytes, const uint8_t options[SHA256_LEN],
-		 struct token *t)
+static int read_head(struct reader *rd, struct token *t)
+{
+	struct span options, mounts, tree;
+
+	if (rd_u8(rd) != TOKEN_VERSION)
+		return -EUCLEAN;
+	options = rd_take(rd, SHA256_LEN);
+	mounts = rd_take(rd, SHA256_LEN);
+	t->one_file_system = rd_u8(rd) != 0;
+	tree = rd_take(rd, CHUNK_ID_LEN);
+	if (rd->bad)
+		return -EUCLEAN;
+	memcpy(t->options, options.p, SHA256_LEN);
+	memcpy(t->mounts, mounts.p, SHA256_LEN);
+	memcpy(t->tree, tree.p, CHUNK_ID_LEN);
+	return 0;
+}
+
+int token_decode(struct span bytes, const uint8_t *options, struct token *t)
 {
 	struct reader rd = reader_of(bytes);
-	struct span same;
 	uint32_t i;
+	int e = read_head(&rd, t);
 
-	if (rd_u8(&rd) != TOKEN_VERSION)
-		return -EUCLEAN;
-	same = rd_take(&rd, SHA256_LEN);
-	if (rd.bad)
-		return -EUCLEAN;
-	if (memcmp(same.p, options, SHA256_LEN) != 0)
+	if (e < 0)
+		return e;
+	if (options && memcmp(t->options, options, SHA256_LEN) != 0)
 		return -ESTALE;
 	t->n_fs = rd_le32(&rd);
 	if (t->n_fs > TOKEN_FS_MAX)
@@ -94,6 +109,12 @@ int token_encode(const struct token *t, struct buf *out)
 
 	if (e == 0)
 		e = buf_append(out, t->options, sizeof(t->options));
+	if (e == 0)
+		e = buf_append(out, t->mounts, sizeof(t->mounts));
+	if (e == 0)
+		e = buf_u8(out, t->one_file_system);
+	if (e == 0)
+		e = buf_append(out, t->tree, sizeof(t->tree));
 	if (e == 0)
 		e = buf_le32(out, t->n_fs);
 	for (i = 0; e == 0 && i < t->n_fs; i++)

@@ -31,6 +31,9 @@ struct token_btrfs {
 
 struct token {
 	uint8_t options[SHA256_LEN]; /* with which it holds */
+	uint8_t mounts[SHA256_LEN];  /* the part of it that is no patterns */
+	bool one_file_system;
+	uint8_t tree[CHUNK_ID_LEN]; /* of the snapshot */
 	struct token_fs fs[TOKEN_FS_MAX];
 	uint32_t n_fs;
 	struct token_btrfs btrfs[TOKEN_FS_MAX];
@@ -40,8 +43,8 @@ struct token {
 };
 
 MUST_CHECK int token_encode(const struct token *t, struct buf *out);
-MUST_CHECK int token_decode(struct span bytes,
-			    const uint8_t options[SHA256_LEN],
+/* options may be NULL: whatever they were. */
+MUST_CHECK int token_decode(struct span bytes, const uint8_t *options,
 			    struct token *out);
 /* NULL: neither is there. */
 const struct token_fs *token_find(const struct token *t, uint64_t fsid);

@@ -142,8 +142,7 @@ static int add_way(struct track *t, const char *source, const char *point,
 	}
 }
 
-/* What is open on btrfs, for what is asked of it; -1 if it is not. */
-static int open_btrfs(const char *path)
+int track_open_btrfs(const char *path)
 {
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY |
 						  O_NOFOLLOW | O_CLOEXEC);
@@ -181,7 +180,7 @@ static int found_nested(void *arg, uint64_t dir, const char *path, uint64_t id)
  * of its own. */
 static int add_nested(struct track *t, const char *path, unsigned int depth)
 {
-	CLEANUP_CLOSE int fd = open_btrfs(path);
+	CLEANUP_CLOSE int fd = track_open_btrfs(path);
 	struct nest n = { .t = t, .path = path, .depth = depth };
 	struct catalog_key key;
 	int e;
@@ -247,6 +246,8 @@ int track_describe(struct track *t)
 
 	if (e == 0)
 		e = find_places(t, &said);
+	if (e == 0)
+		sha256_once(SPAN_OF(&said), t->mounts);
 	if (e == 0)
 		e = filter_describe(t->opt.filter, &said);
 	if (e == 0)
@@ -379,7 +380,7 @@ static int ask_all(struct track *t, int daemon)
 
 	for (i = 0; e == 0 && i < t->n_places; i++) {
 		struct place *p = &t->places[i];
-		CLEANUP_CLOSE int fd = open_btrfs(p->path);
+		CLEANUP_CLOSE int fd = track_open_btrfs(p->path);
 
 		if (fd >= 0)
 			e = ask_btrfs(t, fd, p);
@@ -531,6 +532,8 @@ static int next_token(const struct track *t, struct token *next)
 	size_t n;
 
 	memcpy(next->options, t->options, sizeof(next->options));
+	memcpy(next->mounts, t->mounts, sizeof(next->mounts));
+	next->one_file_system = t->opt.one_file_system;
 	for (i = 0; i < t->n_places; i++) {
 		const struct place *p = &t->places[i];
 
@@ -584,7 +587,7 @@ static int forget_unseen(struct track *t)
 	return e;
 }
 
-static int put_token(struct track *t)
+static int put_token(struct track *t, const uint8_t tree[CHUNK_ID_LEN])
 {
 	CLEANUP_BUF struct buf bytes = BUF_INIT(CATALOG_TOKEN_MAX);
 	CLEANUP_FREE struct token *next = calloc(1, sizeof(*next));
@@ -596,19 +599,21 @@ static int put_token(struct track *t)
 		e = forget_unseen(t);
 	if (e == 0)
 		e = next_token(t, next);
-	if (e == 0)
+	if (e == 0) {
+		memcpy(next->tree, tree, CHUNK_ID_LEN);
 		e = token_encode(next, &bytes);
+	}
 	return e < 0 ? e : catalog_set_token(t->opt.catalog, SPAN_OF(&bytes));
 }
 
-void track_commit(struct track *t)
+void track_commit(struct track *t, const uint8_t tree[CHUNK_ID_LEN])
 {
 	int e = 0;
 
 	if (!t)
 		return;
 	if (is_asked(t))
-		e = put_token(t);
+		e = put_token(t, tree);
 	if (e < 0)
 		log_warn("the next backup scans: %s", log_strerror(e));
 	catalog_set_note(t->opt.catalog, is_asked(t) && e == 0 ? NOTE_TRACKED

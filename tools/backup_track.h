@@ -46,8 +46,8 @@ typedef int track_place_fn(void *arg, const char *path, bool is_tracked);
  * tracks it; ends with a result that is not 0, and returns it. t may be NULL. */
 int track_places(const struct track *t, track_place_fn *fn, void *arg);
 /* After it: give the catalog the token for the next time, just before
- * catalog_commit(). */
-void track_commit(struct track *t);
+ * catalog_commit(). tree: the snapshot's. */
+void track_commit(struct track *t, const uint8_t tree[CHUNK_ID_LEN]);
 /* NULL is allowed. */
 void track_end(struct track *t);
 /* "tracker", "btrfs generations", "scan", or several of them in words. t may
@@ -85,5 +85,22 @@ bool track_is_again(const struct track *t, struct catalog_key key);
 MUST_CHECK int track_sync(const struct track *t);
 /* Have the daemon begin anew with this file system. Root only. */
 MUST_CHECK int track_distrust(const struct track *t, uint64_t fsid);
+
+/* --- for a restore of what changed (track_rollback.c) --- */
+
+/* The tree of the snapshot that the catalog's token was made with. -ENOENT: it
+ * has no token; why gets how that came. */
+MUST_CHECK int track_token_tree(struct catalog *c, uint8_t tree[CHUNK_ID_LEN],
+				char *why, size_t size);
+/* What changed since that snapshot, up to now, whatever patterns and options it
+ * was made with: of opt, archiver and catalog are used, and filter for
+ * track_is_stale(). Nothing is turned. -ESTALE (not logged): it cannot be
+ * told, why gets why not. */
+MUST_CHECK int track_rollback(const struct track_options *opt,
+			      struct track **out, char *why, size_t size);
+/* The marks, with the ways to them. */
+struct tracked *track_tracked(const struct track *t);
+/* The number of a file system of the sources by its device; 0: none. */
+uint64_t track_fsid(const struct track *t, uint64_t dev);
 
 #endif /* TOOLS_BACKUP_TRACK_H */

@@ -20,6 +20,7 @@
 #include "tools/opened.h"
 #include "tools/patterns.h"
 #include "tools/restore_device.h"
+#include "tools/rollback.h"
 #include "tools/show.h"
 
 struct restore {
@@ -33,6 +34,7 @@ struct restore {
 	struct restore_what what;
 	char *target;
 	struct archive_skip skips[2];
+	struct rollback *rollback; /* NULL: look at everything */
 	struct restorer *restorer;
 	int64_t began; /* output_clock() */
 	bool verifying;
@@ -67,8 +69,8 @@ static void sample(void *arg, struct progress_sample *out)
 {
 	struct restore *s = arg;
 	struct restore_progress p;
-	bool whole = !*s->prefix && filter_is_empty(s->include) &&
-		     filter_is_empty(s->exclude);
+	bool whole = !*s->prefix && !s->rollback &&
+		     filter_is_empty(s->include) && filter_is_empty(s->exclude);
 
 	restorer_progress(s->restorer, &p);
 	out->files_done = s->verifying ? p.verified : p.files;
@@ -85,6 +87,19 @@ static void sample(void *arg, struct progress_sample *out)
 static bool is_failure(const struct restore_progress *p, size_t kind)
 {
 	return p->lost[kind] > 0 && (kind != LOST_OWNER || geteuid() == 0);
+}
+
+/* Entries, of the snapshot. */
+static uint64_t looked_at(const struct restore_progress *p)
+{
+	return p->files + p->dirs + p->others + p->skipped;
+}
+
+static uint64_t all_of(const struct restore *s)
+{
+	const struct snapshot_stats *st = &s->snap.stats;
+
+	return st->files + st->dirs + st->others;
 }
 
 static void report_text(const struct restore *s,
@@ -106,6 +121,18 @@ static void report_text(const struct restore *s,
 			    output_size(written, p->bytes_written),
 			    output_count(n[0], p->files_unchanged, "file was",
 					 "files were"));
+	if (s->rollback)
+		output_note("looked at what changed since the snapshot, by "
+			    "%s: %llu of %llu\n",
+			    rollback_source(s->rollback),
+			    (unsigned long long)looked_at(p),
+			    (unsigned long long)all_of(s));
+	if (p->left)
+		output_note("%llu that came since %s left: --delete removes "
+			    "%s\n",
+			    (unsigned long long)p->left,
+			    p->left == 1 ? "is" : "are",
+			    p->left == 1 ? "it" : "them");
 	if (p->skipped)
 		output_note("skipped %llu that exist\n",
 			    (unsigned long long)p->skipped);
@@ -166,6 +193,13 @@ static void report_json(const struct restore *s,
 	json_u64(&line.json, "devices_lost", p->lost[LOST_DEVICE]);
 	json_u64(&line.json, "flags_lost", p->lost[LOST_FLAGS]);
 	json_u64(&line.json, "errors", p->errors);
+	if (s->rollback) {
+		json_str(&line.json, "change_source",
+			 rollback_source(s->rollback));
+		json_u64(&line.json, "looked_at", looked_at(p));
+		json_u64(&line.json, "total_entries", all_of(s));
+		json_u64(&line.json, "files_left", p->left);
+	}
 	json_double(&line.json, "total_duration", seconds);
 	output_end(&line);
 }
@@ -202,8 +236,9 @@ static enum restore_overwrite overwrite_of(const struct cli *cli)
 	const char *how = cli_str(cli, "overwrite");
 
 	if (!how) /* with --delete the target becomes what the snapshot is */
-		return cli_flag(cli, "delete") ? RESTORE_IF_CHANGED
-					       : RESTORE_REFUSE;
+		return cli_flag(cli, "delete") || cli_flag(cli, "changed-only")
+			       ? RESTORE_IF_CHANGED
+			       : RESTORE_REFUSE;
 	if (!strcmp(how, "always"))
 		return RESTORE_ALWAYS;
 	if (!strcmp(how, "if-changed"))
@@ -371,6 +406,7 @@ static int run(struct restore *s)
 		.xattrs = !cli_flag(s->cli, "no-xattrs"),
 		.sources = s->snap.paths,
 		.n_sources = s->snap.n_paths,
+		.scope = rollback_scope(s->rollback),
 		.skips = s->skips,
 		.on_error = output_on_error,
 		.on_item = output_verbosity() ? on_item : NULL,
@@ -402,6 +438,21 @@ static int run(struct restore *s)
 	return e;
 }
 
+static int begin_rollback(struct restore *s)
+{
+	struct rollback_options opt = {
+		.cli = s->cli,
+		.opened = &s->o,
+		.snapshot = &s->snap,
+		.exclude = s->exclude,
+		.deletes = cli_flag(s->cli, "delete"),
+	};
+
+	return cli_flag(s->cli, "changed-only")
+		       ? rollback_begin(&opt, &s->rollback)
+		       : 0;
+}
+
 static int restore(struct restore *s)
 {
 	int e = init_filters(s);
@@ -410,6 +461,8 @@ static int restore(struct restore *s)
 		e = find_snapshot(s);
 	if (e == 0)
 		e = find_path(s);
+	if (e == 0)
+		e = begin_rollback(s);
 	if (e == 0)
 		e = open_target(s);
 	if (e == 0)
@@ -435,6 +488,7 @@ int cmd_restore(struct cli *cli)
 			(void)report(&s);
 	}
 	restorer_free(s.restorer);
+	rollback_end(s.rollback);
 	tree_dir_close(&s.dir);
 	if (s.what.target >= 0)
 		close(s.what.target);

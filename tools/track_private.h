@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * track_private.h - what backup_track.c and track_audit.c share.
+ * track_private.h - what backup_track.c, track_audit.c and track_rollback.c
+ * share.
  */
 #ifndef TOOLS_TRACK_PRIVATE_H
 #define TOOLS_TRACK_PRIVATE_H
@@ -37,7 +38,7 @@ struct track {
 	bool again;    /* a later pass */
 	struct catalog_key *below;
 	size_t n_below, cap_below;
-	uint8_t options[SHA256_LEN];
+	uint8_t options[SHA256_LEN], mounts[SHA256_LEN];
 	struct token *last; /* NULL: none that holds */
 	bool index_complete;
 	const char *why;
@@ -50,6 +51,8 @@ struct track {
 MUST_CHECK int track_describe(struct track *t);
 /* The catalog's token, if it holds for this. After track_describe(). */
 MUST_CHECK int track_load_token(struct track *t);
+/* What path is on btrfs, open for what is asked of it; -1 if it is not. */
+int track_open_btrfs(const char *path);
 /* Not logged: there may be none. */
 MUST_CHECK int track_connect_daemon(int *fd);
 /* Ask it op of p. consumer and since may be NULL. */

@@ -14,6 +14,20 @@ const struct cli_opt restore_opts[] = {
 	OPT(STRING, "target", 't', "DIR", "restore below this directory", G,
 	    .excludes = "in-place", .hint = CLI_HINT_DIR, .aka = "into"),
 	FLAG("in-place", 0, "restore where it was", G),
+	FLAG("changed-only", 0,
+	    "with --in-place: look only at what changed since the snapshot", G,
+	    .needs = "in-place", .excludes = PATTERNS_OF("include"),
+	    .aka = "rollback",
+	    .detail = "Comes to the same as --overwrite if-changed, and costs "
+		      "what changed instead of what there is: after "
+		      "ransomware, say, or a script gone wrong. It takes the "
+		      "last snapshot that this machine made of these paths, "
+		      "and a tracker that is trusted since (tidemark-track(1); "
+		      "btrfs is asked itself). Otherwise nothing is done, and "
+		      "it is said why. With --delete, which removes what came "
+		      "since, the --exclude options must be those of the "
+		      "backup. Directories above the sources are left as they "
+		      "are."),
 	OPT(STRING, "to-device", 0, "DEVICE",
 	    "write the file PATH, an image, to this block device", G,
 	    .hint = CLI_HINT_FILE,

@@ -53,6 +53,7 @@ void rdir_unref(struct rdir *dir)
 		struct rdir *parent = dir->parent;
 
 		free((void *)dir->meta.xattrs.p);
+		restore_listing_free(dir->listing);
 		free(dir->path);
 		free(dir);
 		dir = parent;
@@ -169,6 +170,7 @@ static int look_at(struct rdir *dir, int fd)
 	if (!dir->created && !restorer_reads(r)) {
 		dir->odd = restore_is_odd(fd);
 		dir->touch = !dir->lazy && dir->has_meta &&
+			     (dir->inside || !r->opt.scope) &&
 			     restorer_may_replace(r, &dir->st, &dir->meta);
 		if (dir->touch)
 			make_usable(dir, fd);
@@ -221,7 +223,7 @@ static int make_told(struct rdir *dir)
 			RCOUNT(r, skipped, 1);
 		else
 			restorer_error(r, dir, none, e, "make directory");
-	} else if (r->pass == PASS_RESTORE) {
+	} else if (r->pass == PASS_RESTORE && !r->joining) {
 		RCOUNT(r, dirs, 1);
 		restorer_item(r, dir, none,
 			      dir->created || dir->fd < 0 ? RESTORE_CREATED
@@ -271,13 +273,19 @@ static void finish(struct rworker *w, struct rdir *dir)
 
 	if (dir->fd < 0)
 		return;
-	if (!dir->created && !restorer_halted(w->r) && !restorer_reads(w->r))
+	/* a temporary name in a directory has marked it */
+	if (!dir->created && dir->scope <= SCOPE_LIST &&
+	    !restorer_halted(w->r) && !restorer_reads(w->r))
 		restore_sweep(w, dir);
+	/* most are right, and to be left unmarked */
+	if (w->r->opt.scope && !dir->created)
+		o.written = restorer_statx(dir->fd, "", &dir->st) < 0;
+	else
+		o.written = true; /* its mtime moved with each entry */
 	if (!restorer_halted(w->r) && !restorer_reads(w->r) && dir->has_meta &&
 	    (dir->created || dir->touch)) {
 		robj_existing(&o, &dir->st);
 		o.existed = !dir->created || dir->odd;
-		o.written = true; /* its mtime moved with each entry */
 		e = restore_attrs(w, &dir->meta, &o);
 		if (e < 0)
 			restorer_error(w->r, dir, none, e,
@@ -327,7 +335,7 @@ static int init_place(struct rdir *dir)
 	struct rdir *up = dir->parent;
 	bool filters = !filter_is_empty(r->opt.include) ||
 		       !filter_is_empty(r->opt.exclude);
-	bool ask = r->opt.delete_extra && !(up && up->inside);
+	bool ask = (r->opt.delete_extra || r->opt.scope) && !(up && up->inside);
 	const char *path = "/";
 	size_t len;
 
@@ -388,7 +396,8 @@ static void restore_entry(struct rworker *w, struct rdir *dir,
 	struct rlink *link = NULL;
 	int e;
 
-	if ((n->flags & NODE_PARTIAL) && w->r->pass == PASS_RESTORE) {
+	if ((n->flags & NODE_PARTIAL) && w->r->pass == PASS_RESTORE &&
+	    !w->r->joining) {
 		RCOUNT(w->r, partial, 1);
 		restorer_error(w->r, dir, n->name, -ESTALE,
 			       "was captured while it changed:");
@@ -418,7 +427,8 @@ static void one_entry(struct rworker *w, struct rdir *dir, const struct node *n)
 	if (!dir->parent && only.len &&
 	    (only.len != n->name.len || memcmp(only.p, name, only.len) != 0))
 		return;
-	if (filter_match(r->opt.exclude, &dir->exclude, name, n->name.len))
+	if (filter_match(r->opt.exclude, &dir->exclude, name, n->name.len) ||
+	    restore_scope_is_right(dir, n))
 		return;
 	lazy = !filter_is_empty(r->opt.include) &&
 	       !filter_match(r->opt.include, &dir->include, name, n->name.len);
@@ -546,10 +556,12 @@ static void handle_extra(struct rworker *w, struct rdir *dir)
 	const struct restorer *r = w->r;
 	struct span none = { NULL, 0 };
 
-	if (r->pass != PASS_RESTORE || (!dir->parent && r->what->only.len))
+	if (r->pass != PASS_RESTORE || r->joining ||
+	    (!dir->parent && r->what->only.len))
 		return;
 	if (!(dir->meta.flags & NODE_PARTIAL)) {
-		if (r->opt.delete_extra)
+		if (r->opt.scope ? dir->scope <= SCOPE_LIST
+				 : r->opt.delete_extra)
 			restore_delete_extra(w, dir);
 	} else if (!dir->lazy) {
 		RCOUNT(w->r, partial, 1);
@@ -570,6 +582,8 @@ static void work_dir(struct rworker *w, struct rdir *dir)
 	if (e == -ENOMEM)
 		tell_tree(w, dir, e);
 	if (e < 0 && !(e == -ENOENT && w->r->opt.dry_run))
+		return;
+	if (!restore_scope_dir(dir))
 		return;
 	handle_extra(w, dir);
 	e = tree_dir_open(w->rr, dir->meta.tree, &d);

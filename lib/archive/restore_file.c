@@ -58,6 +58,8 @@ void restore_settle(struct rworker *w, struct rdir *dir, const struct node *n,
 	} else if (what == RESTORE_SKIPPED) {
 		RCOUNT(r, skipped, 1);
 		o = NULL;
+	} else if (r->joining) {
+		; /* counted in the first walk */
 	} else if (r->pass == PASS_VERIFY) {
 		RCOUNT(r, verified, 1);
 	} else if (n->type == NODE_FILE) {
@@ -270,8 +272,12 @@ static int keep_or_patch(struct rworker *w, struct rdir *dir,
 		restore_large(w, dir, n, link, fd, false, false, &st);
 		return TAKEN;
 	}
-	e = st.stx_size != n->size ? REPLACE
-				   : restore_content(w, n, fd, CONTENT_COMPARE);
+	if (restore_scope_has_content(w->r, n, &st))
+		e = SAME;
+	else
+		e = st.stx_size != n->size
+			    ? REPLACE
+			    : restore_content(w, n, fd, CONTENT_COMPARE);
 	if (e == SAME)
 		e = fix_attrs(w, n, fd, &st, link != NULL, o);
 	if (e != SAME)
@@ -373,7 +379,9 @@ static int compare(struct rworker *w, const struct node *n, int dirfd,
 	*o = (struct robj){ .fd = fd };
 	if (fd >= 0 && w->r->pass == PASS_VERIFY) /* from the disk, if it can */
 		(void)!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (fd >= 0 && st.stx_size == n->size)
+	if (fd >= 0 && restore_scope_has_content(w->r, n, &st))
+		e = 0;
+	else if (fd >= 0 && st.stx_size == n->size)
 		e = restore_content(w, n, fd, CONTENT_COMPARE);
 	*what = e == 0 ? RESTORE_UNCHANGED : RESTORE_UPDATED;
 	if (w->r->pass == PASS_VERIFY)

@@ -31,12 +31,15 @@ struct large {
 	bool fresh; /* nothing has its own name yet */
 	bool resized;
 	enum rcontent_mode mode;
-	struct statx st;      /* when it was opened */
-	unsigned int pending; /* atomic: the walk and its segments */
-	int error;	      /* atomic */
-	bool changed;	      /* atomic */
-	uint64_t done;	      /* atomic: bytes, for the progress */
-	struct segment *open; /* of the walk */
+	struct statx st; /* when it was opened */
+	/* What alone can have changed, if it is known. */
+	struct dirty_extent *ranges;
+	size_t n_ranges, range; /* of the walk: the first not yet passed */
+	unsigned int pending;	/* atomic: the walk and its segments */
+	int error;		/* atomic */
+	bool changed;		/* atomic */
+	uint64_t done;		/* atomic: bytes, for the progress */
+	struct segment *open;	/* of the walk */
 	struct rworker *walker;
 };
 
@@ -113,6 +116,7 @@ static void large_done(struct rworker *w, struct large *l)
 	RCOUNT(l->r, bytes_open, -l->done);
 	close(l->fd);
 	rdir_done(w, l->dir);
+	free(l->ranges);
 	free(l->n);
 	free(l);
 }
@@ -166,6 +170,16 @@ static void flush(struct large *l)
 		pool_push(l->r->pool, &s->job);
 }
 
+/* Can the extent have changed? Extents ascend, and so do ranges. */
+static bool is_in_range(struct large *l, uint64_t off, uint64_t len)
+{
+	if (!l->ranges)
+		return true;
+	while (l->range < l->n_ranges && l->ranges[l->range].to <= off)
+		l->range++;
+	return l->range < l->n_ranges && l->ranges[l->range].from < off + len;
+}
+
 static int add_extent(void *arg, uint64_t off, const struct extent *x)
 {
 	struct large *l = arg;
@@ -174,7 +188,8 @@ static int add_extent(void *arg, uint64_t off, const struct extent *x)
 	if (__atomic_load_n(&l->error, __ATOMIC_RELAXED) < 0 ||
 	    restorer_halted(l->r))
 		return -ECANCELED;
-	if (x->kind == EXTENT_HOLE && l->mode == CONTENT_WRITE)
+	if ((x->kind == EXTENT_HOLE && l->mode == CONTENT_WRITE) ||
+	    !is_in_range(l, off, x->len))
 		return 0;
 	if (!l->open) {
 		l->open = calloc(1, sizeof(*l->open));
@@ -240,6 +255,9 @@ void restore_large(struct rworker *w, struct rdir *dir, const struct node *n,
 	l->fresh = fresh;
 	l->st = *st;
 	l->mode = st->stx_size == 0 ? CONTENT_WRITE : CONTENT_PATCH;
+	if (!temp && l->mode == CONTENT_PATCH &&
+	    !restore_scope_ranges(w->r, n, st, &l->ranges, &l->n_ranges))
+		l->ranges = NULL;
 	l->pending = 1;
 	__atomic_fetch_add(&dir->pending, 1, __ATOMIC_RELAXED);
 	pool_push(w->r->pool, &l->job);

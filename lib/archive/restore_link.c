@@ -236,7 +236,8 @@ static void link_one(struct rworker *w, const struct rlink *l, struct rdir *dir,
 		restorer_item(w->r, dir, n->name, RESTORE_SKIPPED, 0);
 		return;
 	}
-	count_link(w->r, n, e == 1);
+	if (!w->r->joining)
+		count_link(w->r, n, e == 1);
 	if (w->r->pass == PASS_RESTORE)
 		restorer_item(w->r, dir, n->name,
 			      e == 1 ? RESTORE_UNCHANGED : RESTORE_CREATED,
@@ -265,6 +266,8 @@ int rlink_claim(struct rworker *w, struct rdir *dir, const struct node *n,
 	uint8_t what[SHA256_LEN];
 	int e = what_is(n, what);
 
+	if (e == 0)
+		e = restore_scope_claimed(r, n);
 	if (e < 0)
 		return e;
 	pthread_mutex_lock(&r->link_lock);

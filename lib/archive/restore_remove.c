@@ -205,6 +205,13 @@ static int list(int fd, struct names *out)
 	return e;
 }
 
+static bool is_temp_name(const char *name)
+{
+	return strncmp(name, ".tidemark-", 10) == 0 &&
+	       strspn(name + 10, "0123456789abcdef") == 16 &&
+	       strcmp(name + 26, ".tmp") == 0;
+}
+
 static void remove_extra(struct rworker *w, struct rdir *dir, const char *name)
 {
 	struct restorer *r = w->r;
@@ -216,8 +223,13 @@ static void remove_extra(struct rworker *w, struct rdir *dir, const char *name)
 	    filter_match(r->opt.exclude, &dir->exclude, name, s.len))
 		return;
 	if (e == 0 &&
-	    (is_skipped(r, &st) || attr_dev(&st) != attr_dev(&dir->st)))
+	    (is_skipped(r, &st) || attr_dev(&st) != attr_dev(&dir->st) ||
+	     restore_scope_was_there(dir, &st)))
 		return;
+	if (e == 0 && !r->opt.delete_extra) {
+		RCOUNT(r, left, !is_temp_name(name));
+		return;
+	}
 	if (e == 0 && !r->opt.dry_run)
 		e = restore_remove(w, dir, dir->fd, s);
 	if (e < 0) {
@@ -301,13 +313,6 @@ void restore_delete_extra(struct rworker *w, struct rdir *dir)
 }
 
 /* --- leftovers --- */
-
-static bool is_temp_name(const char *name)
-{
-	return strncmp(name, ".tidemark-", 10) == 0 &&
-	       strspn(name + 10, "0123456789abcdef") == 16 &&
-	       strcmp(name + 26, ".tmp") == 0;
-}
 
 /* One that was backed up is a file like others. */
 static bool is_in_tree(struct rworker *w, struct rdir *dir, const char *name)

@@ -79,6 +79,7 @@ void restorer_free(struct restorer *r)
 		return;
 	workers_free(r);
 	rlinks_free(r->links);
+	free(r->strays);
 	pthread_mutex_destroy(&r->make_lock);
 	pthread_mutex_destroy(&r->link_lock);
 	free(r);
@@ -172,7 +173,7 @@ int restorer_statx(int fd, const char *name, struct statx *st)
 
 	if (!name[0])
 		flags |= AT_EMPTY_PATH;
-	if (statx(fd, name, flags, STATX_BASIC_STATS, st) < 0)
+	if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, st) < 0)
 		return -errno;
 	return 0;
 }
@@ -290,7 +291,18 @@ static int run_pass(struct restorer *r, const struct restore_what *what,
 
 int restorer_run(struct restorer *r, const struct restore_what *what)
 {
-	return run_pass(r, what, PASS_RESTORE);
+	int e;
+
+	r->n_strays = 0;
+	e = run_pass(r, what, PASS_RESTORE);
+	if (e < 0 || !r->n_strays || r->opt.dry_run)
+		return e;
+	e = restore_scope_join(r);
+	r->joining = true;
+	if (e == 0)
+		e = run_pass(r, what, PASS_RESTORE);
+	r->joining = false;
+	return e;
 }
 
 int restorer_verify(struct restorer *r, const struct restore_what *what)

@@ -24,6 +24,10 @@
  * Owners are set by number, as tar and rsync do with --numeric-ids: names
  * may mean others here, and a system being rebuilt has no names yet.
  *
+ * With a scope (restore_scope.h) only what changed since the snapshot is
+ * looked at; the result is the same. What delete_extra would remove and is
+ * older than the snapshot stays: the backup has left it out.
+ *
  * A directory that the backup could not read all of is named, and nothing is
  * removed in it: what its tree lacks may be there with good reason.
  *
@@ -42,6 +46,7 @@
 
 #include "archive/archiver.h"
 #include "archive/filter.h"
+#include "archive/restore_scope.h"
 #include "repo/repo.h"
 #include "repo/tree.h"
 
@@ -76,6 +81,7 @@ struct restore_progress {
 	uint64_t bytes_open;	      /* the same of files not yet finished */
 	uint64_t bytes_written;
 	uint64_t files_unchanged, skipped, deleted, verified;
+	uint64_t left;	  /* with a scope: came since the snapshot, and stays */
 	uint64_t partial; /* not captured cleanly when backed up */
 	uint64_t errors;
 	uint64_t lost[LOST_KINDS];
@@ -93,6 +99,9 @@ struct restorer_options {
 	/* Never removed: the repository and its cache. */
 	const struct archive_skip *skips;
 	size_t n_skips;
+	/* What has to be looked at; NULL: everything. Needs sources. Not with
+	 * include. */
+	const struct restore_scope *scope;
 	/* path is borrowed, as in the snapshot; err a negative errno. Any
 	 * thread. */
 	void (*on_error)(void *arg, const char *path, int err,

@@ -27,6 +27,15 @@ struct rworker {
 	struct buf xattrs; /* of an existing object */
 };
 
+/* What of a directory is looked at: restore_scope.h. */
+enum rscope {
+	SCOPE_ALL,     /* each entry, and everything below */
+	SCOPE_LIST,    /* marked entries, and names that are another inode's */
+	SCOPE_WAY,     /* each entry; a source, or a way to one */
+	SCOPE_ENTRIES, /* marked entries */
+	SCOPE_NONE,
+};
+
 struct rdir {
 	struct pool_job job;
 	struct restorer *r;
@@ -46,6 +55,8 @@ struct rdir {
 	bool plain;   /* a new file gets the caller's group */
 	bool odd;     /* gives new files ACLs or flags of its own */
 	bool inside;  /* a source or below one */
+	enum rscope scope;
+	struct listing *listing; /* SCOPE_LIST: before anything is done */
 	struct statx st;
 	struct filter_dir include, exclude;
 	size_t name_len;
@@ -53,6 +64,7 @@ struct rdir {
 };
 
 struct rlink_table;
+struct listing;
 
 enum rpass { PASS_RESTORE, PASS_VERIFY };
 
@@ -69,6 +81,9 @@ struct restorer {
 	pthread_mutex_t make_lock; /* lazy directories are made under it */
 	pthread_mutex_t link_lock;
 	struct rlink_table *links;	  /* guarded by link_lock */
+	bool joining;			  /* the second walk: restore_scope.h */
+	struct catalog_key *strays;	  /* guarded by link_lock */
+	size_t n_strays, cap_strays;	  /* likewise */
 	struct restore_progress progress; /* atomic counters */
 	int error;			  /* atomic */
 };
@@ -119,6 +134,31 @@ int rdir_fd(struct rdir *dir);
 /* The same for a directory that may have been finished and closed. The
  * caller closes it. */
 int rdir_reopen(struct rdir *dir);
+
+/* --- restore_scope.c --- */
+
+void restore_listing_free(struct listing *l); /* NULL is allowed */
+/* Decide what of dir, which is made or absent, is looked at; false: nothing. */
+bool restore_scope_dir(struct rdir *dir);
+/* Need an entry of it, with all below, not be looked at? */
+bool restore_scope_is_right(const struct rdir *dir, const struct node *n);
+/* Was what the snapshot does not hold there when it was made? */
+bool restore_scope_was_there(const struct rdir *dir, const struct statx *st);
+/* Is the existing file's content what it was, unread? */
+bool restore_scope_has_content(const struct restorer *r, const struct node *n,
+			       const struct statx *st);
+/* True: only these ranges of the existing file can have changed, and *out is
+ * the caller's to free. */
+bool restore_scope_ranges(const struct restorer *r, const struct node *n,
+			  const struct statx *st, struct dirty_extent **out,
+			  size_t *count);
+/* A name of an inode with several is restored: nothing may lead to the
+ * others. */
+MUST_CHECK int restore_scope_claimed(struct restorer *r, const struct node *n);
+/* Is it a name of such an inode? While r->joining. */
+bool restore_scope_joins(const struct restorer *r, const struct node *n);
+/* Between the walks: have the second one come to all names of such. */
+MUST_CHECK int restore_scope_join(struct restorer *r);
 
 /* --- restore_attr.c --- */
 

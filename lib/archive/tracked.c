@@ -110,6 +110,26 @@ static int mark_parent(void *arg, struct catalog_key parent)
 	return mark(arg, parent, MARK_BELOW);
 }
 
+static int mark_ways(struct tracked *t)
+{
+	int e = 0;
+
+	while (e == 0 && t->n_todo > 0)
+		e = catalog_parents(t->catalog, t->todo[--t->n_todo],
+				    mark_parent, t);
+	return e;
+}
+
+int tracked_add(struct tracked *t, const struct catalog_key *keys, size_t n)
+{
+	size_t i;
+	int e = 0;
+
+	for (i = 0; e == 0 && i < n; i++)
+		e = mark(t, keys[i], MARK_LIST);
+	return e < 0 ? e : mark_ways(t);
+}
+
 static int mark_all(struct tracked *t, const struct catalog_key *again,
 		    size_t n_again, const struct catalog_key *below,
 		    size_t n_below)
@@ -128,10 +148,7 @@ static int mark_all(struct tracked *t, const struct catalog_key *again,
 		e = mark(t, again[i], MARK_LIST);
 	for (i = 0; e == 0 && i < n_below; i++)
 		e = mark(t, below[i], MARK_BELOW);
-	while (e == 0 && t->n_todo > 0)
-		e = catalog_parents(t->catalog, t->todo[--t->n_todo],
-				    mark_parent, t);
-	return e;
+	return e < 0 ? e : mark_ways(t);
 }
 
 /* --- the source --- */

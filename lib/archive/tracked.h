@@ -32,6 +32,9 @@ MUST_CHECK int tracked_new(struct catalog *c, const struct tracked_fs *fs,
 			   size_t n_fs, const struct catalog_key *again,
 			   size_t n_again, const struct catalog_key *below,
 			   size_t n_below, struct tracked **out);
+/* As if these had changed, too. Nobody may ask meanwhile. */
+MUST_CHECK int tracked_add(struct tracked *t, const struct catalog_key *keys,
+			   size_t n);
 /* NULL is allowed. */
 void tracked_free(struct tracked *t);
 const struct change_source *tracked_source(const struct tracked *t);

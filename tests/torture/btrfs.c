@@ -4,6 +4,7 @@
  */
 #include "tests/torture/ops.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/fs.h>
@@ -123,7 +124,8 @@ int begin_btrfs(void)
 	int flags = FS_NOCOW_FL, dir, fd, i;
 	char path[32];
 
-	if (mkdir("nocow", 0755) < 0 || mkdir("clones", 0755) < 0)
+	if ((mkdir("nocow", 0755) < 0 && errno != EEXIST) ||
+	    (mkdir("clones", 0755) < 0 && errno != EEXIST))
 		return -1;
 	dir = open("nocow", O_RDONLY);
 	if (dir < 0 || ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0)
