@@ -211,11 +211,12 @@ deps:
 # --- lint -----------------------------------------------------------------
 SOURCES = $(sort $(foreach d,include bpf daemon lib tools vault tests,\
 	$(wildcard $(d)/*.[ch] $(d)/*/*.[ch])))
-SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/torture/rollback tests/lib/helpers.bash tests/lib/scheduling.bash \
+SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/torture/rollback \
+	tests/torture/mutate-steps tests/torture/crash tests/lib/helpers.bash tests/lib/scheduling.bash \
 	tests/guest/run tests/guest/kernel tests/guest/inside tests/guest/hooks \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
 LINTS := lint-format lint-files lint-layers lint-headers lint-functions \
-	lint-shell lint-cppcheck lint-man
+	lint-shell lint-cppcheck lint-man lint-mutations
 
 lint: $(LINTS)
 lint-format:
@@ -242,6 +243,9 @@ lint-cppcheck:
 		-Iinclude -Ilib -I. lib tools daemon vault
 lint-man: man
 	$(Q)mandoc -Tlint -Wwarning $(B)/man/*.1 docs/*.5 docs/*.8
+# What takes steps of change tracking away must apply.
+lint-mutations:
+	$(Q)tests/torture/mutate-steps -n
 format:
 	$(Q)clang-format -i $(SOURCES)
 

@@ -217,9 +217,23 @@ written_before() {
 
 @test "debugfs, a repair or an older image is noticed" {
 	requires debugfs
+	local mounts
 	tracked_disk ext4
 	leave
 	cp --sparse=always "$T/disk.img" "$T/older.img"
+	# neither the number of mounts nor what is free tells of this
+	mounts=$(dumpe2fs -h "$T/disk.img" 2>/dev/null |
+		sed -n 's/^Mount count: *//p')
+	mkdir "$T/elsewhere"
+	mount -o loop "$T/disk.img" "$T/elsewhere"
+	head -c 64K /dev/urandom |
+		dd of="$T/elsewhere/big" conv=notrunc status=none
+	umount "$T/elsewhere"
+	tune2fs -C "$mounts" "$T/disk.img" >/dev/null
+	mount "$DEVICE" "$M"
+	wait_until is_new
+	begins_anew "it was written while nothing was recorded"
+	leave
 	debugfs -w -R "rm dir/small" "$T/disk.img" 2>/dev/null
 	mount "$DEVICE" "$M"
 	wait_until is_new
@@ -260,6 +274,46 @@ written_before() {
 	mount "$DEVICE" "$M"
 	daemon_starts
 	begins_anew ""
+}
+
+# What was read from memory may not be on the disk.
+@test "one that had errors when it was unmounted needs a scan" {
+	local type
+	for type in ext4 xfs; do
+		tracked_disk "$type"
+		xfs_io -x -c shutdown "$M"
+		umount "$M"
+		# any question has the daemon look at it
+		"$TIDEMARK" track add /proc || true
+		mount "$DEVICE" "$M"
+		begins_anew ""
+		track remove "$M"
+		daemon_ends
+		umount "$M"
+		losetup -d "$DEVICE"
+		rm "$T/disk.img"
+	done
+}
+
+@test "written elsewhere and mounted again before the daemon looks" {
+	tracked_disk ext4
+	kill -STOP "$DAEMON"
+	umount "$M"
+	mkdir "$T/elsewhere"
+	mount -o loop "$T/disk.img" "$T/elsewhere"
+	echo elsewhere >"$T/elsewhere/dir/other"
+	umount "$T/elsewhere"
+	mount "$DEVICE" "$M"
+	kill -CONT "$DAEMON"
+	begins_anew ""
+}
+
+@test "with lazytime the counters are no proof" {
+	tracked_disk ext4
+	leave
+	mount -o lazytime "$DEVICE" "$M"
+	wait_until is_new
+	begins_anew "with lazytime"
 }
 
 @test "a daemon that did not see it go trusts nothing" {

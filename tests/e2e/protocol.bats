@@ -339,6 +339,23 @@ waits_for_the_lock() { # PID: in lseek, of x86 or arm64; or it is over
 	is_captured
 }
 
+# Each processor keeps what it has marked last, and must not after a turn.
+@test "one processor writes to one file, epoch after epoch" {
+	local fs i
+	for fs in ext4 xfs; do
+		M=$T/$fs
+		tracked $fs
+		for i in 1 2 3 4; do
+			head -c 4096 /dev/urandom | taskset -c 0 dd bs=4096 \
+				of="$M/big" seek=$((i * 7)) conv=notrunc \
+				iflag=fullblock oflag=direct status=none
+			backs_up tracker
+			[ "$(summary bytes_read)" -ge 4096 ]
+		done
+		is_captured
+	done
+}
+
 @test "a file is cut and grows again" {
 	local fs
 	for fs in ext4 xfs; do
@@ -382,6 +399,9 @@ waits_for_the_lock() { # PID: in lseek, of x86 or arm64; or it is over
 	tracked ext4
 	mkdir -p "$M/new/er/est"
 	echo one >"$M/new/er/est/f"
+	backs_up tracker
+	# reading has marked the directories
+	backs_up tracker
 	backs_up tracker
 	echo two, longer >"$M/new/er/est/f"
 	backs_up tracker

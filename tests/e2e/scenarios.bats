@@ -203,7 +203,9 @@ teardown() { tracking_teardown; }
 	is_captured
 	# a program that counts for somebody else
 	daemon_ends
-	mv "$PINS/link_ext4_start" "$PINS/link_dirty_folio"
+	rm "$PINS/link_dirty_folio"
+	bpftool link pin pinned "$BATS_FILE_TMPDIR/bpf/pins/link_dirty_folio" \
+		"$PINS/link_dirty_folio"
 	echo unseen again >"$M/dir/small"
 	daemon_starts
 	backs_up scan
