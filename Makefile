@@ -153,10 +153,13 @@ $(B)/tidemark-vaultd: $(B)/vault/main.o $(B)/libvault.a $(B)/libcore.a $(B)/ldfl
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(B)/tests/unit/test_state: $(B)/daemon/state.o
-$(filter %/fuzz_uri $(B)/tests/unit/test_vault_%,$(UNIT) $(FUZZERS)): $(B)/libvault.a
+$(filter %/fuzz_uri $(B)/tests/unit/test_vault_% \
+	$(B)/tests/contract/test_vault_%,$(UNIT) $(FUZZERS) $(CONTRACT)): $(B)/libvault.a
 $(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)
-$(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags
+# they run a vault of the same build
+$(CONTRACT): $(B)/%: $(B)/%.o $(CONTRACT_OBJS) $(B)/libcore.a $(B)/ldflags | \
+		$(B)/tidemark-vaultd
 	$(call link,$(call wraps,$*.c),-lcmocka)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(if $(FUZZ_MAIN),,-fsanitize=fuzzer))

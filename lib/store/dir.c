@@ -332,6 +332,8 @@ static int dir_new(const char *path, struct dir_store **out)
 	d->root = -1;
 	d->path = strdup(path);
 	d->base.location = d->path;
+	d->base.path = d->path;
+	d->base.scratch = d->path;
 	if (!d->path) {
 		dir_free(&d->base);
 		return -ENOMEM;

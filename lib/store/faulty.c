@@ -175,6 +175,8 @@ int store_open_fault(struct store *inner, const char *ops, unsigned long n,
 		return -ENOMEM;
 	f->base.kind = &faulty_kind;
 	f->base.location = store_location(inner);
+	f->base.path = store_path(inner);
+	f->base.scratch = store_scratch(inner);
 	f->inner = inner;
 	f->n = n;
 	f->err = err;

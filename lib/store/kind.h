@@ -18,7 +18,9 @@
 
 struct store {
 	const struct store_kind *kind;
-	const char *location; /* released by kind->free, if at all */
+	/* released by kind->free, if at all */
+	const char *location;
+	const char *path, *scratch; /* or NULL; see store.h */
 };
 
 struct store_writer {

@@ -233,6 +233,8 @@ int store_open_limit(struct store *inner, uint64_t bytes_per_second,
 		return -ENOMEM;
 	l->base.kind = &limit_kind;
 	l->base.location = store_location(inner);
+	l->base.path = store_path(inner);
+	l->base.scratch = store_scratch(inner);
 	l->inner = inner;
 	l->rate = bytes_per_second;
 	l->piece = (size_t)MIN(MAX(piece, (uint64_t)1), (uint64_t)PIECE_MAX);

@@ -81,6 +81,16 @@ const char *store_location(const struct store *s)
 	return s->location;
 }
 
+const char *store_path(const struct store *s)
+{
+	return s->path;
+}
+
+const char *store_scratch(const struct store *s)
+{
+	return s->scratch;
+}
+
 int store_put(struct store *s, enum store_class cls, const char *name,
 	      struct span data)
 {

@@ -70,6 +70,11 @@ MUST_CHECK int store_open_limit(struct store *inner, uint64_t bytes_per_second,
 void store_free(struct store *s);
 /* For messages: "/srv/backup". Valid as long as the store. */
 const char *store_location(const struct store *s);
+/* The directory that it is, or NULL if it is none. As long as the store. */
+const char *store_path(const struct store *s);
+/* A directory of this machine in which it writes, its own or another, or NULL:
+ * it must not be frozen while the store is used. As long as the store. */
+const char *store_scratch(const struct store *s);
 
 /* Store data under name, create only. On 0 and on -EEXIST the object is on
  * stable storage under that name; -EEXIST changed nothing. */

@@ -12,11 +12,15 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "crypto/digest.h"
+#include "store/vault.h"
+#include "tests/contract/vault_fixture.h"
 
 static const char *const kind_names[] = {
 	[DIR_KIND] = "dir",	    [MEM_KIND] = "mem",
 	[LIMIT_MEM] = "limit(mem)", [FAULT_DIR] = "fault(dir)",
 	[FAULT_MEM] = "fault(mem)", [LIMIT_DIR] = "limit(dir)",
+	[VAULT_KIND] = "vault",
 };
 
 /* written under the log's own lock */
@@ -72,7 +76,9 @@ static int setup(void **state)
 		 tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(f->root));
 	snprintf(f->repo, sizeof(f->repo), "%s/repo", f->root);
-	if (has_directory(f->kind))
+	if (f->kind == VAULT_KIND)
+		inner = vault_fixture_store(f->repo);
+	else if (has_directory(f->kind))
 		assert_int_equal(0, store_create_dir(f->repo, &inner));
 	else
 		assert_int_equal(0, store_open_mem(&inner));
@@ -101,8 +107,35 @@ struct store *fixture_again(const struct fixture *f)
 {
 	struct store *s;
 
-	assert_int_equal(0, store_open_dir(f->repo, &s));
+	if (f->kind == VAULT_KIND)
+		assert_int_equal(0, store_open_vault(f->repo, &s));
+	else
+		assert_int_equal(0, store_open_dir(f->repo, &s));
 	return decorate(f->kind, s);
+}
+
+const char *fixture_name(char out[static STORE_NAME_MAX + 1],
+			 const struct fixture *f, enum store_class cls,
+			 const char *label, struct span data)
+{
+	uint8_t hash[SHA256_LEN];
+
+	if (f->kind != VAULT_KIND || cls == STORE_CONFIG)
+		snprintf(out, STORE_NAME_MAX + 1, "%s", label);
+	else if (cls == STORE_HEAD)
+		snprintf(out, STORE_NAME_MAX + 1, "%016lx",
+			 strtoul(label, NULL, 16));
+	else {
+		sha256_once(data, hash);
+		hex_encode(out, hash, sizeof(hash));
+	}
+	return out;
+}
+
+struct span fixture_other(const struct fixture *f, struct span data,
+			  struct span other)
+{
+	return f->kind == VAULT_KIND ? data : other;
 }
 
 const char *fixture_path(char out[static 256], const struct fixture *f,
@@ -132,6 +165,9 @@ int fixture_run(const char *title, const struct test_case *cases, size_t n)
 	size_t count = 0, i;
 	int kind, failed;
 
+	for (i = 0; i < n; i++)
+		if (cases[i].kinds & KIND(VAULT_KIND))
+			vault_fixture_start();
 	if (!tests || !names)
 		abort();
 	for (kind = 0; kind < KINDS; kind++)

@@ -27,18 +27,21 @@ enum fixture_kind {
 	FAULT_DIR,
 	FAULT_MEM,
 	LIMIT_DIR,
+	VAULT_KIND,
 	KINDS
 };
 
 #define KIND(k) (1u << (k))
 #define ALL_KINDS ((1u << KINDS) - 1)
-/* Those that another process can open too. */
+/* Those that take any bytes under any name. */
+#define FREE_KINDS (ALL_KINDS & ~KIND(VAULT_KIND))
+/* Those that another process can open too, and that lie in a directory. */
 #define SHARED_KINDS (KIND(DIR_KIND) | KIND(FAULT_DIR) | KIND(LIMIT_DIR))
 
 struct fixture {
 	enum fixture_kind kind;
 	char root[64]; /* scratch directory */
-	char repo[80]; /* the store's, if it has one */
+	char repo[80]; /* the store's, or its registration's */
 	struct store *s;
 };
 
@@ -59,6 +62,18 @@ extern void (*fixture_reset)(void);
 /* Run each case on each of its kinds; *state is a struct fixture. Output is
  * TAP. Returns main()'s result. */
 int fixture_run(const char *title, const struct test_case *cases, size_t n);
+
+/* The name of data in a test that calls it `label` (hexadecimal): a vault
+ * takes it under its hash only, and heads by their numbers. NAMED lives as long
+ * as the block around it. */
+#define NAMED(f, cls, label, data)                                             \
+	fixture_name((char[STORE_NAME_MAX + 1]){ 0 }, f, cls, label, data)
+const char *fixture_name(char out[static STORE_NAME_MAX + 1],
+			 const struct fixture *f, enum store_class cls,
+			 const char *label, struct span data);
+/* Other bytes of the same name, where a kind can have such; else data. */
+struct span fixture_other(const struct fixture *f, struct span data,
+			  struct span other);
 
 /* A second store on the same directory, as another process would open it. */
 struct store *fixture_again(const struct fixture *f);

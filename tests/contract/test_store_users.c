@@ -20,14 +20,22 @@
 #define OBJECTS 40
 
 struct job {
+	const struct fixture *f;
 	struct store *s;
 	int stored; /* puts answered with 0 */
 	int wrong;
 };
 
-static void name_of(char name[8], int i)
+/* What is stored is its label. */
+struct object {
+	char label[8];
+	char name[STORE_NAME_MAX + 1];
+};
+
+static void make_object(struct object *o, const struct job *job, int i)
 {
-	snprintf(name, 8, "ab%02x", i);
+	snprintf(o->label, sizeof(o->label), "ab%02x", i);
+	fixture_name(o->name, job->f, STORE_PACK, o->label, SPAN(o->label, 5));
 }
 
 /* Everyone puts the same objects and reads them back at once. */
@@ -38,15 +46,15 @@ static void *put_all(void *arg)
 
 	for (i = 0; i < OBJECTS; i++) {
 		uint8_t p[8] = { 0 };
-		char name[8];
+		struct object o;
 		int r;
 
-		name_of(name, i);
-		r = store_put(job->s, STORE_PACK, name, SPAN(name, 5));
+		make_object(&o, job, i);
+		r = store_put(job->s, STORE_PACK, o.name, SPAN(o.label, 5));
 		job->stored += r == 0;
 		job->wrong += r != 0 && r != -EEXIST;
-		r = store_get_range(job->s, STORE_PACK, name, 0, p, 5);
-		job->wrong += r != 0 || memcmp(p, name, 5) != 0;
+		r = store_get_range(job->s, STORE_PACK, o.name, 0, p, 5);
+		job->wrong += r != 0 || memcmp(p, o.label, 5) != 0;
 	}
 	return NULL;
 }
@@ -60,13 +68,14 @@ static void *read_all(void *arg)
 	for (round = 0; round < 20; round++)
 		for (i = 0; i < OBJECTS; i++) {
 			uint8_t p[8] = { 0 };
-			char name[8];
+			struct object o;
 			int r;
 
-			name_of(name, i);
-			r = store_get_range(job->s, STORE_PACK, name, 0, p, 5);
+			make_object(&o, job, i);
+			r = store_get_range(job->s, STORE_PACK, o.name, 0, p,
+					    5);
 			if (r != -ENOENT)
-				job->wrong += r != 0 || memcmp(p, name, 5);
+				job->wrong += r != 0 || memcmp(p, o.label, 5);
 		}
 	return NULL;
 }
@@ -78,11 +87,11 @@ static void *delete_all(void *arg)
 
 	for (i = 0; i < OBJECTS; i++) {
 		uint8_t p[8];
-		char name[8];
+		struct object o;
 
-		name_of(name, i);
-		job->wrong += store_delete(job->s, STORE_PACK, name) != 0;
-		job->wrong += store_get_range(job->s, STORE_PACK, name, 0, p,
+		make_object(&o, job, i);
+		job->wrong += store_delete(job->s, STORE_PACK, o.name) != 0;
+		job->wrong += store_get_range(job->s, STORE_PACK, o.name, 0, p,
 					      5) != -ENOENT;
 	}
 	return NULL;
@@ -96,7 +105,7 @@ static void test_threads_share_a_store(void **state)
 	int i, stored = 0;
 
 	for (i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){ f->s, 0, 0 };
+		jobs[i] = (struct job){ f, f->s, 0, 0 };
 		assert_int_equal(0, pthread_create(&threads[i], NULL, put_all,
 						   &jobs[i]));
 	}
@@ -236,6 +245,26 @@ static void test_other_writers_are_counted_until_they_die(void **state)
 	assert_int_equal(0, fixture_entries(f, "leases"));
 }
 
+static void test_other_writers_are_counted_until_they_end(void **state)
+{
+	struct fixture *f = *state;
+	struct store_lease *own, *l;
+	struct child a, b;
+
+	/* before the lease: a vault's has a thread, and these fork */
+	a = start_holder(f, 2, 0);
+	b = start_holder(f, 1, 1);
+	assert_int_equal(0, store_lease_begin(f->s, STORE_LEASE_WRITER, &own));
+	assert_int_equal(3, store_lease_writers(f->s));
+	assert_int_equal(-EBUSY,
+			 store_lease_begin(f->s, STORE_LEASE_MAINTENANCE, &l));
+	finish(a, 0);
+	assert_int_equal(1, store_lease_writers(f->s));
+	finish(b, 0);
+	assert_int_equal(0, store_lease_writers(f->s));
+	store_lease_end(own);
+}
+
 static void test_maintenance_ends_with_its_process(void **state)
 {
 	struct fixture *f = *state;
@@ -260,6 +289,8 @@ static const struct test_case cases[] = {
 	CASE(test_maintenance_is_one_at_once, ALL_KINDS),
 	CASE(test_own_writers_are_not_counted, ALL_KINDS),
 	CASE(test_other_writers_are_counted_until_they_die, SHARED_KINDS),
+	CASE(test_other_writers_are_counted_until_they_end,
+	     SHARED_KINDS | KIND(VAULT_KIND)),
 	CASE(test_maintenance_ends_with_its_process, SHARED_KINDS),
 };
 
