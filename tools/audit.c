@@ -133,7 +133,7 @@ static int prepare(struct audit *a)
 {
 	int e;
 
-	add_skip(a, store_location(a->o.store));
+	add_skip(a, store_path(a->o.store));
 	add_skip(a, a->dir);
 	e = audit_check_init(&a->check, a->o.repo, a->o.reader);
 	a->check.filter = a->in.filter;

@@ -176,7 +176,7 @@ static bool lies_in(const char *path, const char *dir)
 /* Sources that are all within the repository leave nothing to back up. */
 static int check_sources(const struct backup *b)
 {
-	const char *repo = store_location(b->o.store);
+	const char *repo = store_path(b->o.store);
 	size_t i;
 
 	for (i = 0; i < b->in.list.count; i++)
@@ -281,7 +281,7 @@ static int begin_devices(struct backup *b, const struct archiver_options *opt)
 		.consistent = cli_flag(b->cli, "consistent"),
 		.freeze_ms = (unsigned int)cli_u64(b->cli, "freeze-max",
 						   DEVICE_FREEZE_MS_DEFAULT),
-		.keep_off = { store_location(b->o.store), b->o.cache_dir },
+		.keep_off = { store_scratch(b->o.store), b->o.cache_dir },
 	};
 
 	consumer_id(b, consumer);
@@ -550,7 +550,7 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 /* What the backup itself writes to must not wait for what it holds still. */
 static int check_passes(struct backup *b)
 {
-	const char *needs[] = { store_location(b->o.store), b->o.cache_dir };
+	const char *needs[] = { store_scratch(b->o.store), b->o.cache_dir };
 
 	return b->passes ? passes_check(b->passes, b->track, needs,
 					ARRAY_LEN(needs))
@@ -726,7 +726,7 @@ int cmd_backup(struct cli *cli)
 	if (code == CLI_OK)
 		code = cli_exit_of(check_sources(&b));
 	if (code == CLI_OK) {
-		add_skip(&b, store_location(b.o.store));
+		add_skip(&b, store_path(b.o.store));
 		e = start_opening(&b);
 		if (e == 0 && (!b.opened || b.open_code == CLI_OK))
 			e = run(&b);

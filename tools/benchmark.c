@@ -269,7 +269,12 @@ static int bench_store(struct bench *b, const struct opened *o)
 	double seconds = 0;
 	int e;
 
-	if (asprintf(&dir, "%s/benchmark.%ld", store_location(o->store),
+	if (!store_path(o->store)) {
+		log_info("the repository is in a vault: its speed is not "
+			 "measured");
+		return CLI_OK;
+	}
+	if (asprintf(&dir, "%s/benchmark.%ld", store_path(o->store),
 		     (long)getpid()) < 0) {
 		dir = NULL;
 		return CLI_FATAL;

@@ -36,6 +36,8 @@ COMMAND(status);
 COMMAND(changes);
 COMMAND(schedule);
 COMMAND(jobs);
+COMMAND(register);
+COMMAND(unregister);
 COMMAND(benchmark);
 COMMAND(version);
 COMMAND(completion);

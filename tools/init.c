@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "tools/commands.h"
+#include "tools/location.h"
 #include "tools/opened.h"
 #include "tools/output.h"
 #include "tools/passphrase.h"
@@ -29,7 +30,7 @@ static void report(const struct opened *o)
 /* 0: nothing at where forbids a repository; o is left as it was. */
 static int refuse_existing(const char *where, struct opened *o)
 {
-	int e = store_open_dir(where, &o->store);
+	int e = location_open(where, &o->store);
 
 	if (e == -ENOENT)
 		return 0;
@@ -58,7 +59,7 @@ static int create(struct cli *cli, const char *where, struct opened *o)
 
 	if (e < 0)
 		return e;
-	e = store_create_dir(where, &o->store);
+	e = location_create(where, &o->store);
 	if (e == -EEXIST)
 		log_error("%s is not empty and not a repository: give a new or "
 			  "empty directory",

@@ -9,6 +9,7 @@
 #include <pwd.h>
 
 #include "base/log.h"
+#include "tools/location.h"
 #include "tools/passphrase.h"
 
 #define TRIES 3 /* at a terminal */
@@ -29,7 +30,11 @@ bool opened_dir_is_empty(const char *where)
 
 static int no_repository(const char *where, int err)
 {
-	if (err == -ENOTDIR)
+	if (location_is_vault(where))
+		log_error("there is no repository at %s: make one with "
+			  "tidemark init",
+			  where);
+	else if (err == -ENOTDIR)
 		log_error("there is no repository at %s: it is no directory",
 			  where);
 	else if (err == -ENOMSG)
@@ -64,9 +69,11 @@ int opened_store(const struct cli *cli, struct opened *o)
 			  "TIDEMARK_REPOSITORY");
 		return CLI_NO_REPOSITORY;
 	}
-	e = store_open_dir(where, &o->store);
+	e = location_open(where, &o->store);
 	if (e == -ENOENT || e == -ENOTDIR)
 		return no_repository(where, e);
+	if (e == -ENOKEY)
+		return CLI_NO_REPOSITORY;
 	if (e == 0)
 		e = limited(cli, o);
 	if (e < 0)
@@ -74,7 +81,8 @@ int opened_store(const struct cli *cli, struct opened *o)
 	e = repo_probe(o->store, &o->config, &o->config_bytes);
 	if (e == -ENOENT || e == -ENOMSG)
 		return no_repository(where, e);
-	if (e == 0)
+	/* what is past is no rollback, and nothing to remember */
+	if (e == 0 && !location_is_past(where))
 		e = cli_cache_dir(cli, &o->cache_dir);
 	return cli_exit_of(e);
 }

@@ -416,8 +416,8 @@ static int run(struct restore *s)
 	struct progress *progress;
 	int e;
 
-	opt.n_skips += archive_skip_of(store_location(s->o.store),
-				       &s->skips[opt.n_skips]);
+	opt.n_skips +=
+		archive_skip_of(store_path(s->o.store), &s->skips[opt.n_skips]);
 	opt.n_skips += archive_skip_of(s->o.cache_dir, &s->skips[opt.n_skips]);
 	e = restorer_new(s->o.repo, &opt, &s->restorer);
 	if (e < 0)

@@ -23,7 +23,12 @@ static const struct cli_form any_snapshots[] = {
 #define G .group = "Global options"
 const struct cli_opt cli_global_opts[] = {
 	OPT(STRING, "repo", 'r', "REPOSITORY", "the repository", G,
-	    .env = "TIDEMARK_REPOSITORY", .hint = CLI_HINT_DIR),
+	    .env = "TIDEMARK_REPOSITORY", .hint = CLI_HINT_DIR,
+	    .detail = "A directory; or vault: for the vault that this machine "
+		      "is registered with (tidemark-register(1)), vault:DIR "
+		      "if the registration is in DIR. vault:@N and vault:DIR@N "
+		      "show that repository as it was with head N, and what "
+		      "was forgotten since; nothing is written there."),
 	OPT(STRING, "passphrase-file", 'p', "FILE",
 	    "read the passphrase from a file", G,
 	    .excludes = "passphrase-fd passphrase-command",
@@ -486,6 +491,7 @@ static const struct cli_form help_forms[] = {
 #define KEEP_UP .group = "Look after"
 #define TRACKING .group = "Track changes"
 #define SCHEDULES .group = "Schedules"
+#define VAULT .group = "Vault"
 #define OTHER .group = "Other"
 
 const struct cli_verb cli_verbs[] = {
@@ -496,7 +502,9 @@ const struct cli_verb cli_verbs[] = {
 	  "so is the repository.",
 	  .examples =
 	  "Make one on a mounted disk\n"
-	  "\ttidemark -r /mnt/disk/backup init\n",
+	  "\ttidemark -r /mnt/disk/backup init\n"
+	  "Make one in the vault that this machine is registered with\n"
+	  "\ttidemark -r vault: init\n",
 	  .forms = no_args, .opts = init_opts, .run = cmd_init,
 	  .aka = "repo-create create-repo" },
 	{ "backup", MAKE, .help = "back up files and directories",
@@ -687,6 +695,31 @@ const struct cli_verb cli_verbs[] = {
 	  "cancel needs root.",
 	  .forms = jobs_forms, .opts = jobs_opts, .prints = true,
 	  .run = cmd_jobs, .aka = "history runs" },
+	{ "register", VAULT, .help = "make this machine known to a vault",
+	  .detail =
+	  "Makes a key, has the vault sign a certificate for it, and keeps "
+	  "both. From then on -r vault: is this machine's repository there. "
+	  "The certificate is renewed by whatever verb finds that two thirds "
+	  "of its life are over.\n\n"
+	  "The vault's administrator makes the credentials with "
+	  "tidemark-vaultd credentials. A run that was cut off can be "
+	  "repeated with the same file. If the vault then says that they are "
+	  "used, it had registered this machine already: it is unregistered "
+	  "there, with tidemark-vaultd unregister, and new credentials are "
+	  "made.",
+	  .examples = "Register, under the host's name\n"
+		      "\ttidemark register --vault-credentials server.json\n"
+		      "Then back up there\n"
+		      "\ttidemark -r vault: backup /etc /home\n",
+	  .forms = no_args, .opts = register_opts, .run = cmd_register,
+	  .one_of = "vault-credentials", .aka = "enroll login" },
+	{ "unregister", VAULT, .help = "take this machine's registration back",
+	  .detail =
+	  "Has the vault revoke this machine's certificates, and removes its "
+	  "key. What it has stored stays in the vault, which does not give it "
+	  "to a machine that registers anew.",
+	  .forms = no_args, .opts = unregister_opts, .run = cmd_unregister,
+	  .aka = "logout" },
 	{ "benchmark", OTHER, .help = "measure this machine",
 	  .detail = "Measures the building blocks: hashing, encryption, "
 		    "compression, chunking, and the repository's disk if one "

@@ -54,4 +54,9 @@
 extern const struct cli_form restore_forms[];
 extern const struct cli_opt restore_opts[];
 
+/* --- verbs_vault.c --- */
+
+extern const struct cli_opt register_opts[];
+extern const struct cli_opt unregister_opts[];
+
 #endif /* TOOLS_VERBS_PRIVATE_H */
