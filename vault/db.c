@@ -418,5 +418,6 @@ int db_write(struct db *db, db_fn *fn, void *arg)
 			free(t);
 	}
 	pthread_mutex_unlock(&db->lock);
-	return e < 0 ? e : r;
+	/* what fn has found may be gone with the transaction */
+	return r < 0 ? r : e;
 }

@@ -10,6 +10,10 @@
  * still there, add its row, and lose it; so puts hold the repository's lock
  * from before the file to after the row, together, and deletion holds it
  * alone.
+ *
+ * Other processes (`tidemark-vaultd collect`) do not see that lock. So within
+ * a transaction, which is one at a time for all, a row is added only if the
+ * file is there, and a file goes only if there is no row.
  */
 #include "vault/objects.h"
 
@@ -238,6 +242,16 @@ static int add_point(struct db *db, const struct row *row)
 	return MIN(e, 0);
 }
 
+/* Has another process taken the file away since it was made or found? */
+static int check_file(const struct row *row)
+{
+	const struct object_writer *w = row->w;
+	uint64_t size;
+	int e = store_stat(w->r->store, w->cls, row->name, &size);
+
+	return e == -ENOENT ? -EAGAIN : e;
+}
+
 static int add_row(struct db *db, void *arg)
 {
 	const struct row *row = arg;
@@ -266,7 +280,10 @@ static int add_row(struct db *db, void *arg)
 			    "sis", w->r->machine, (int64_t)w->cls, row->name);
 		return e < 0 ? e : e == 0 ? -EEXIST : 0;
 	}
-	return w->cls == STORE_HEAD ? add_point(db, row) : 0;
+	e = check_file(row);
+	if (e == 0 && w->cls == STORE_HEAD)
+		e = add_point(db, row);
+	return e;
 }
 
 /* A config or head whose file was made, and not its row. Nobody was told that
@@ -484,14 +501,37 @@ static int delete_rows(struct db *db, void *arg)
 	return MIN(e, 0);
 }
 
-static int delete_files(const struct batch *b)
+struct deletion {
+	struct repository *r;
+	const struct gone *g;
+};
+
+static int delete_file(struct db *db, void *arg)
+{
+	const struct deletion *d = arg;
+	int64_t n;
+	int e = db_number(db, &n,
+			  "SELECT 1 FROM object WHERE machine = ?"
+			  " AND class = ? AND name = ?",
+			  "sis", d->r->machine, (int64_t)d->g->cls, d->g->name);
+
+	if (e != -ENOENT)
+		return e; /* it has come again */
+	e = store_delete(d->r->store, d->g->cls, d->g->name);
+	return e == -ENOENT ? 0 : e;
+}
+
+/* Each by itself: while it goes, all others wait. */
+static int delete_files(struct db *db, const struct batch *b)
 {
 	unsigned int i;
 	int e = 0, r;
 
 	for (i = 0; i < b->n; i++) {
-		r = store_delete(b->r->store, b->v[i].cls, b->v[i].name);
-		if (r < 0 && r != -ENOENT)
+		struct deletion d = { b->r, &b->v[i] };
+
+		r = db_write(db, delete_file, &d);
+		if (r < 0)
 			e = r;
 	}
 	return e;
@@ -508,7 +548,7 @@ int objects_collect(struct objects *o, const char *machine, uint64_t *n,
 		pthread_rwlock_wrlock(&b.r->files);
 		e = db_write(o->db, delete_rows, &b);
 		if (e == 0)
-			e = delete_files(&b);
+			e = delete_files(o->db, &b);
 		pthread_rwlock_unlock(&b.r->files);
 		for (i = 0; i < b.n && e == 0; i++) {
 			(*n)++;

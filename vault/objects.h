@@ -20,7 +20,8 @@
  *
  * Errors:  -ENOENT, -EEXIST: answers. -EBADMSG: the bytes are not those of
  *          the name. -ESTALE: a head that is not the next. -EDQUOT: the
- *          machine has no room left. Others are logged.
+ *          machine has no room left. -EAGAIN: another process has just deleted
+ *          what was put again. Others are logged.
  * Threads: any; a writer belongs to one.
  * Source:  docs/vault-protocol.md.
  */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sqlite3.h>
 
 #include "testdir.h"
@@ -127,13 +128,6 @@ static void test_many_writers(void **state)
 			 count("SELECT COUNT(*) FROM vault"));
 }
 
-static void note(const char *action)
-{
-	struct audit_line line = { 0, 0, "test", action, "x", "done", "" };
-
-	assert_int_equal(0, audit_note(db, &line));
-}
-
 /* As one who has the file, and no respect. */
 static void tamper(const char *sql)
 {
@@ -142,6 +136,66 @@ static void tamper(const char *sql)
 	assert_int_equal(SQLITE_OK, sqlite3_open(file(), &raw));
 	assert_int_equal(SQLITE_OK, sqlite3_exec(raw, sql, NULL, NULL, NULL));
 	sqlite3_close(raw);
+}
+
+/* Two that share a transaction: the first makes that it cannot be committed,
+ * the second finds what the first has added. */
+static pid_t second; /* atomic */
+
+static void *add_second(void *arg)
+{
+	__atomic_store_n(&second, gettid(), __ATOMIC_RELEASE);
+	return (void *)(intptr_t)db_write(db, add, arg);
+}
+
+static bool sleeps(pid_t tid)
+{
+	char path[64], state = '?';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(1, fscanf(f, "%*d (%*[^)]) %c", &state));
+	fclose(f);
+	return state == 'S';
+}
+
+static int add_what_fails_late(struct db *to, void *arg)
+{
+	static char a[] = "a";
+	pid_t tid;
+	int e = add(to, a);
+
+	if (e == 0)
+		e = db_exec(to, "INSERT INTO late VALUES ('nobody')", "");
+	assert_int_equal(0, pthread_create(arg, NULL, add_second, a));
+	while (!(tid = __atomic_load_n(&second, __ATOMIC_ACQUIRE)) ||
+	       !sleeps(tid))
+		sched_yield();
+	return MIN(e, 0);
+}
+
+static void test_what_was_found_and_is_not_committed(void **state)
+{
+	pthread_t t;
+	void *r;
+
+	(void)state;
+	tamper("CREATE TABLE late (vault TEXT REFERENCES vault(id)"
+	       " DEFERRABLE INITIALLY DEFERRED)");
+	assert_int_equal(-ENOENT, db_write(db, add_what_fails_late, &t));
+	pthread_join(t, &r);
+	assert_int_equal(0, count("SELECT COUNT(*) FROM vault"));
+	/* so it is not there, and nobody may be told that it is */
+	assert_int_equal(-ENOENT, (intptr_t)r);
+}
+
+static void note(const char *action)
+{
+	struct audit_line line = { 0, 0, "test", action, "x", "done", "" };
+
+	assert_int_equal(0, audit_note(db, &line));
 }
 
 static int remove_line(struct db *to, void *arg)
@@ -201,6 +255,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_many_writers, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_was_found_and_is_not_committed, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_audit_log, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_audit_line_taken_out,
