@@ -390,7 +390,7 @@ static int wait_for_commit(struct db *db, struct transaction *t)
 		pthread_cond_wait(&db->changed, &db->lock);
 	if (!t->is_done) {
 		e = run_text(db, "COMMIT");
-		if (e < 0)
+		if (e < 0 && !sqlite3_get_autocommit(db->handle))
 			(void)!run_text(db, "ROLLBACK");
 		end_transaction(db, t, e);
 	}

@@ -482,6 +482,39 @@ static void test_two_writers_at_once(void **state)
 	store_free(st);
 }
 
+/* A vault knows a recovery point by the snapshot that came since the head
+ * before: one that another's head has overtaken is put again. */
+static void test_a_snapshot_comes_with_its_head(void **state)
+{
+	struct writer_options opt = { .level = 1 };
+	uint8_t a[11][CHUNK_ID_LEN], id[CHUNK_ID_LEN];
+	struct store *inner = fresh_store(), *st = NULL;
+	struct repo *r1 = open_repo(inner), *r2;
+	struct writer *w = NULL;
+	struct lane *l = NULL;
+	struct snapshot s;
+	bool lost;
+
+	(void)state;
+	/* pack, index, snapshot, head: it is there; snapshot, and the sixth
+	 * is the head */
+	assert_int_equal(
+		store_open_fault(inner, "p", 6, -ENOSPC, false, &st), 0);
+	r2 = open_repo(st);
+	assert_int_equal(writer_new(r2, &opt, &w), 0);
+	assert_int_equal(lane_new(w, &l), 0);
+	assert_int_equal(lane_add(l, CHUNK_TREE, SPAN(noise, 77), id), 0);
+	assert_int_equal(session(r1, 3, 10, a, true, NULL), 0);
+	s = snapshot_of(id);
+	assert_int_equal(writer_commit(w, &s, &lost), -ENOSPC);
+	assert_int_equal(repo_refresh(r1), 0);
+	assert_snapshots(r1, 1);
+	writer_free(w);
+	repo_free(r1);
+	repo_free(r2);
+	store_free(st);
+}
+
 struct racer {
 	struct repo *repo;
 	unsigned int from;
@@ -601,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_every_put_fails_once),
 		cmocka_unit_test(test_every_get_and_list_fails_once),
 		cmocka_unit_test(test_two_writers_at_once),
+		cmocka_unit_test(test_a_snapshot_comes_with_its_head),
 		cmocka_unit_test(test_writers_race_for_the_head),
 		cmocka_unit_test(test_every_allocation_fails_once),
 		cmocka_unit_test(test_dry_run_stores_nothing),
