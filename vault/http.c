@@ -310,6 +310,11 @@ static void finish(struct http_exchange *x)
 	abort_sink(x);
 	if (x->replied)
 		return;
+	if (x->err == -EMSGSIZE) {
+		(void)!http_reply_error(x, 413, "RequestTooLarge",
+					"That is more than is taken here.");
+		return;
+	}
 	log_error("%s %s: %s", x->method, http_path(x),
 		  x->err ? log_strerror(x->err) : "no answer");
 	if (x->err == -ENOSPC || x->err == -EDQUOT)

@@ -184,7 +184,9 @@ int object_writer_open(struct objects *o, const char *machine,
 
 int object_writer_append(struct object_writer *w, struct span data)
 {
-	if (data.len > OBJECT_MAX - w->size)
+	size_t max = w->cls == STORE_CONFIG ? CONFIG_OBJECT_MAX : OBJECT_MAX;
+
+	if (data.len > max - w->size)
 		return -EMSGSIZE;
 	w->size += data.len;
 	sha256_update(w->h, data);

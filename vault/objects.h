@@ -31,7 +31,8 @@
 #include "store/store.h"
 #include "vault/db.h"
 
-#define OBJECT_MAX (256u << 20) /* bytes; packs are of 32 MiB at most */
+#define OBJECT_MAX (256u << 20)	      /* bytes; packs are of 32 MiB at most */
+#define CONFIG_OBJECT_MAX (64u << 10) /* a config is of 4 KiB at most */
 #define AS_OF_NOW INT64_MAX
 
 struct objects;
@@ -47,6 +48,7 @@ MUST_CHECK int objects_add_machine(struct objects *o, const char *machine);
 MUST_CHECK int object_writer_open(struct objects *o, const char *machine,
 				  enum store_class cls,
 				  struct object_writer **out);
+/* -EMSGSIZE: more than an object of its class may have. */
 MUST_CHECK int object_writer_append(struct object_writer *w, struct span data);
 /* name: what it must be; or empty, for a class of objects that are named by
  * their hash: then it is filled in. Frees w in every case. -EEXIST: it was

@@ -152,6 +152,10 @@ setup() {
 	asked 409 HeadNotNext ask_as host \
 		/v1/objects/heads/0000000000000002 -T "$PASS"
 	asked 400 InvalidName ask_as host /v1/objects/heads/2 -T "$PASS"
+	head -c 100K /dev/zero >"$T/long"
+	asked 413 RequestTooLarge ask_as host /v1/objects/config/config \
+		-T "$T/long"
+	asked 404 ObjectNotFound ask_as host /v1/objects/config/config
 }
 
 @test "paths, methods and bodies that are no good" {

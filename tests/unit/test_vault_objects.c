@@ -208,6 +208,21 @@ static void test_a_file_without_its_row(void **state)
 	assert_int_equal('t', byte);
 }
 
+/* Who puts a config that is there already has it read: into memory. */
+static void test_a_config_is_small(void **state)
+{
+	static const char bytes[CONFIG_OBJECT_MAX];
+	struct object_writer *w;
+
+	(void)state;
+	assert_int_equal(0, object_writer_open(objects, machine, STORE_CONFIG,
+					       &w));
+	assert_int_equal(0,
+			 object_writer_append(w, SPAN(bytes, sizeof(bytes))));
+	assert_int_equal(-EMSGSIZE, object_writer_append(w, SPAN(bytes, 1)));
+	object_writer_abort(w);
+}
+
 static void test_another_machine(void **state)
 {
 	char pack[STORE_NAME_MAX + 1] = "";
@@ -292,7 +307,7 @@ static void test_what_no_point_needs_goes(void **state)
 
 /* One drops and collects for ever; the other puts the same object and looks
  * whether what was acknowledged is there. */
-static bool stop; /* atomic */
+static bool stop;		   /* atomic */
 static struct objects *collecting; /* ours, or as another process has it */
 
 static void *drop_and_collect(void *arg)
@@ -384,6 +399,7 @@ int main(void)
 		TEST(test_later_is_not_seen_before),
 		TEST(test_listing_in_pages),
 		TEST(test_a_file_without_its_row),
+		TEST(test_a_config_is_small),
 		TEST(test_another_machine),
 		TEST(test_what_no_point_needs_goes),
 		TEST(test_puts_beside_deletion),

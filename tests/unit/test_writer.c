@@ -498,8 +498,8 @@ static void test_a_snapshot_comes_with_its_head(void **state)
 	(void)state;
 	/* pack, index, snapshot, head: it is there; snapshot, and the sixth
 	 * is the head */
-	assert_int_equal(
-		store_open_fault(inner, "p", 6, -ENOSPC, false, &st), 0);
+	assert_int_equal(store_open_fault(inner, "p", 6, -ENOSPC, false, &st),
+			 0);
 	r2 = open_repo(st);
 	assert_int_equal(writer_new(r2, &opt, &w), 0);
 	assert_int_equal(lane_new(w, &l), 0);
