@@ -378,7 +378,8 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 	*state = NULL;
 }
 
-static void on_library_log(void *arg, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0)
+	on_library_log(void *arg, const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t n;
