@@ -255,14 +255,15 @@ static void *scheduler_thread(void *arg)
 void scheduler_began(void *arg, const struct record *r)
 {
 	struct scheduler *s = arg;
-	int64_t now = clock_now(), upto;
+	int64_t upto;
 	struct entry *e;
 
 	pthread_mutex_lock(&s->lock);
 	e = scheduler_find(s, r->schedule);
 	if (e) {
 		e->job_runs = true;
-		upto = schedule_upto(&e->sc->rule, now, e->handled);
+		/* not now: what came due since it began is not in it */
+		upto = schedule_upto(&e->sc->rule, r->started, e->handled);
 		if (upto != INT64_MIN)
 			e->handled = upto;
 		/* the clock may have been set back since it was queued */
