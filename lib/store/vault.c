@@ -199,8 +199,8 @@ static int take_line(struct page *p, char **at, char **name, uint64_t *size)
 
 static int show_page(struct page *p, store_list_fn *fn, void *arg)
 {
-	char *at, *name;
-	uint64_t size;
+	char *at, *name = NULL;
+	uint64_t size = 0;
 	int r = buf_u8(&p->text, '\0');
 
 	if (r < 0)

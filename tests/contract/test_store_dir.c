@@ -223,7 +223,8 @@ static void test_dir_keeps_few_packs_open(void **state)
 		assert_int_equal(0, store_put(f->s, STORE_PACK, name,
 					      SPAN(name, 5)));
 	}
-	assert_int_equal(before, count_fds());
+	/* a sanitizer has one more or less at times; these would be 100 */
+	assert_true(count_fds() <= before + 8);
 	for (round = 0; round < 2; round++)
 		for (i = 0; i < 100; i++) {
 			char name[8], p[8];
