@@ -484,7 +484,7 @@ $(waits_for a)"
 }
 
 @test "the passphrase is in no command line and no environment" {
-	schedule a "at = 06:00" "before = tr '\\\\0' '\\\\n' </proc/self/environ \
+	schedule a "at = 06:00" "before = tr '\\0' '\\n' </proc/self/environ \
 >'$T/env'; cat /proc/[0-9]*/cmdline >'$T/args' 2>/dev/null; true"
 	daemon_starts
 	it_is "2026-03-02 06:00:00"
