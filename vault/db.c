@@ -28,13 +28,9 @@ struct transaction {
 	int error;
 };
 
-struct db {
+struct connection {
 	sqlite3 *handle;
-	pthread_mutex_t lock; /* of all that is here */
-	pthread_t writer; /* atomic: has the lock, runs fn of db_write(); or 0 */
-	unsigned int on_their_way; /* atomic: writers that have not joined */
-	pthread_cond_t changed;	  /* that number is 0, or a transaction ended */
-	struct transaction *open; /* NULL: none */
+	pthread_mutex_t lock; /* recursive: a row's function may ask for more */
 	struct cached {
 		const char *sql;
 		sqlite3_stmt *stmt;
@@ -42,11 +38,24 @@ struct db {
 	} cache[STATEMENTS];
 };
 
+/*
+ * What is asked outside of db_write() goes to a connection of its own, which
+ * sees what is committed and nothing else: nobody is told of what may still
+ * be taken back.
+ */
+struct db {
+	struct connection to, from; /* to's lock is of all below, too */
+	pthread_t writer; /* atomic: has the lock, runs fn of db_write(); or 0 */
+	unsigned int on_their_way; /* atomic: writers that have not joined */
+	pthread_cond_t changed;	  /* that number is 0, or a transaction ended */
+	struct transaction *open; /* NULL: none */
+};
+
 struct db_row {
 	sqlite3_stmt *stmt;
 };
 
-static int error_of(struct db *db, int r, const char *what)
+static int error_of(struct connection *c, int r, const char *what)
 {
 	switch (r & 0xff) {
 	case SQLITE_OK:
@@ -54,7 +63,7 @@ static int error_of(struct db *db, int r, const char *what)
 	case SQLITE_DONE:
 		return 0;
 	case SQLITE_CONSTRAINT:
-		r = sqlite3_extended_errcode(db->handle);
+		r = sqlite3_extended_errcode(c->handle);
 		if (r == SQLITE_CONSTRAINT_FOREIGNKEY)
 			return -ENOENT;
 		return r == SQLITE_CONSTRAINT_TRIGGER ? -EPERM : -EEXIST;
@@ -65,22 +74,21 @@ static int error_of(struct db *db, int r, const char *what)
 	case SQLITE_BUSY:
 		return log_fail(-EBUSY, "%s: another program holds it", what);
 	}
-	log_error("%s: %s", what, sqlite3_errmsg(db->handle));
+	log_error("%s: %s", what, sqlite3_errmsg(c->handle));
 	return -EIO;
 }
 
-static int run_text(struct db *db, const char *sql)
+static int run_text(struct connection *c, const char *sql)
 {
-	return error_of(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL),
-			sql);
+	return error_of(c, sqlite3_exec(c->handle, sql, NULL, NULL, NULL), sql);
 }
 
 /* --- opening --- */
 
-static int get_version(struct db *db, int *version)
+static int get_version(struct connection *c, int *version)
 {
 	sqlite3_stmt *s = NULL;
-	int r = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s,
+	int r = sqlite3_prepare_v2(c->handle, "PRAGMA user_version", -1, &s,
 				   NULL);
 
 	if (r == SQLITE_OK)
@@ -88,17 +96,17 @@ static int get_version(struct db *db, int *version)
 	if (r == SQLITE_ROW)
 		*version = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
-	return error_of(db, r, "read the version of the database");
+	return error_of(c, r, "read the version of the database");
 }
 
-static int migrate(struct db *db, const char *path)
+static int migrate(struct connection *c, const char *path)
 {
 	char pragma[64];
 	int version = 0, e;
 
-	e = run_text(db, "BEGIN IMMEDIATE");
+	e = run_text(c, "BEGIN IMMEDIATE");
 	if (e == 0)
-		e = get_version(db, &version);
+		e = get_version(c, &version);
 	if (e == 0 && version > SCHEMA_VERSION) {
 		log_error("%s was made by a newer tidemark-vaultd (version %d "
 			  "of its tables, this one knows %d)",
@@ -106,50 +114,68 @@ static int migrate(struct db *db, const char *path)
 		e = -EINVAL;
 	}
 	for (; e == 0 && version < SCHEMA_VERSION; version++)
-		e = run_text(db, schema_steps[version]);
+		e = run_text(c, schema_steps[version]);
 	if (e == 0) {
 		snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d",
 			 SCHEMA_VERSION);
-		e = run_text(db, pragma);
+		e = run_text(c, pragma);
 	}
 	if (e == 0)
-		return run_text(db, "COMMIT");
-	(void)!run_text(db, "ROLLBACK");
+		return run_text(c, "COMMIT");
+	(void)!run_text(c, "ROLLBACK");
 	return e;
+}
+
+static int connect(struct connection *c, const char *path, int flags)
+{
+	pthread_mutexattr_t recursive;
+	int e;
+
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&c->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
+	e = error_of(c,
+		     sqlite3_open_v2(path, &c->handle,
+				     flags | SQLITE_OPEN_NOMUTEX, NULL),
+		     path);
+	if (e == 0)
+		e = error_of(c, sqlite3_busy_timeout(c->handle, BUSY_MS), path);
+	return e < 0 ? e
+		     : run_text(c, "PRAGMA trusted_schema = OFF;"
+				   "PRAGMA cell_size_check = ON");
+}
+
+static void disconnect(struct connection *c)
+{
+	size_t i;
+
+	for (i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(c->cache[i].stmt);
+	sqlite3_close(c->handle);
+	pthread_mutex_destroy(&c->lock);
 }
 
 int db_open(const char *path, struct db **out)
 {
 	struct db *db = calloc(1, sizeof(*db));
-	pthread_mutexattr_t recursive;
-	int e;
+	int e, r;
 
 	*out = NULL;
 	if (!db)
 		return -ENOMEM;
-	pthread_mutexattr_init(&recursive);
-	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-	pthread_mutex_init(&db->lock, &recursive);
-	pthread_mutexattr_destroy(&recursive);
 	pthread_cond_init(&db->changed, NULL);
-	e = error_of(db,
-		     sqlite3_open_v2(path, &db->handle,
-				     SQLITE_OPEN_READWRITE |
-					     SQLITE_OPEN_CREATE |
-					     SQLITE_OPEN_NOMUTEX,
-				     NULL),
-		     path);
+	e = connect(&db->to, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (e == 0)
-		e = error_of(db, sqlite3_busy_timeout(db->handle, BUSY_MS),
-			     path);
+		e = run_text(&db->to, "PRAGMA journal_mode = WAL;"
+				      "PRAGMA synchronous = FULL;"
+				      "PRAGMA foreign_keys = ON");
 	if (e == 0)
-		e = run_text(db, "PRAGMA journal_mode = WAL;"
-				 "PRAGMA synchronous = FULL;"
-				 "PRAGMA foreign_keys = ON;"
-				 "PRAGMA trusted_schema = OFF;"
-				 "PRAGMA cell_size_check = ON");
+		e = migrate(&db->to, path);
+	/* also after an error: db_close() ends both */
+	r = connect(&db->from, path, SQLITE_OPEN_READONLY);
 	if (e == 0)
-		e = migrate(db, path);
+		e = r;
 	if (e < 0)
 		db_close(db);
 	else
@@ -159,15 +185,11 @@ int db_open(const char *path, struct db **out)
 
 void db_close(struct db *db)
 {
-	size_t i;
-
 	if (!db)
 		return;
-	for (i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(db->cache[i].stmt);
-	sqlite3_close(db->handle);
+	disconnect(&db->from);
+	disconnect(&db->to);
 	pthread_cond_destroy(&db->changed);
-	pthread_mutex_destroy(&db->lock);
 	free(db);
 }
 
@@ -179,20 +201,21 @@ static bool is_writing(struct db *db)
 	return __atomic_load_n(&db->writer, __ATOMIC_RELAXED) == pthread_self();
 }
 
-static int get_statement(struct db *db, const char *sql, struct cached **out)
+static int get_statement(struct connection *at, const char *sql,
+			 struct cached **out)
 {
 	size_t i = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15u >> 57, n;
 
 	for (n = 0; n < STATEMENTS; n++, i = (i + 1) % STATEMENTS) {
-		struct cached *c = &db->cache[i];
+		struct cached *c = &at->cache[i];
 
 		if (!c->sql) {
-			int r = sqlite3_prepare_v3(db->handle, sql, -1,
+			int r = sqlite3_prepare_v3(at->handle, sql, -1,
 						   SQLITE_PREPARE_PERSISTENT,
 						   &c->stmt, NULL);
 
 			if (r != SQLITE_OK)
-				return error_of(db, r, sql);
+				return error_of(at, r, sql);
 			c->sql = sql;
 		}
 		if (c->sql == sql && !c->is_used) {
@@ -212,7 +235,7 @@ static void put_statement(struct cached *c)
 	c->is_used = false;
 }
 
-static int bind_all(struct db *db, struct cached *c, const char *kinds,
+static int bind_all(struct connection *at, struct cached *c, const char *kinds,
 		    va_list ap)
 {
 	int r = SQLITE_OK, i;
@@ -238,24 +261,24 @@ static int bind_all(struct db *db, struct cached *c, const char *kinds,
 						bytes.len, SQLITE_TRANSIENT);
 		}
 	}
-	return error_of(db, r, c->sql);
+	return error_of(at, r, c->sql);
 }
 
-static int query(struct db *db, db_row_fn *fn, void *arg, const char *sql,
-		 const char *kinds, va_list ap)
+static int query(struct connection *at, db_row_fn *fn, void *arg,
+		 const char *sql, const char *kinds, va_list ap)
 {
 	struct cached *c = NULL;
 	struct db_row row;
-	int r, e = get_statement(db, sql, &c);
+	int r, e = get_statement(at, sql, &c);
 
 	if (e < 0)
 		return e;
 	row.stmt = c->stmt;
-	e = bind_all(db, c, kinds, ap);
+	e = bind_all(at, c, kinds, ap);
 	while (e == 0) {
 		r = sqlite3_step(c->stmt);
 		if (r != SQLITE_ROW) {
-			e = error_of(db, r, sql);
+			e = error_of(at, r, sql);
 			break;
 		}
 		e = fn ? fn(arg, &row) : 0;
@@ -272,9 +295,21 @@ int db_exec(struct db *db, const char *sql, const char *kinds, ...)
 	if (!is_writing(db))
 		return log_fail(-EINVAL, "a change outside of db_write()");
 	va_start(ap, kinds);
-	e = query(db, NULL, NULL, sql, kinds, ap);
+	e = query(&db->to, NULL, NULL, sql, kinds, ap);
 	va_end(ap);
-	return e < 0 ? e : sqlite3_changes(db->handle);
+	return e < 0 ? e : sqlite3_changes(db->to.handle);
+}
+
+static int ask(struct db *db, db_row_fn *fn, void *arg, const char *sql,
+	       const char *kinds, va_list ap)
+{
+	struct connection *at = is_writing(db) ? &db->to : &db->from;
+	int e;
+
+	pthread_mutex_lock(&at->lock);
+	e = query(at, fn, arg, sql, kinds, ap);
+	pthread_mutex_unlock(&at->lock);
+	return e;
 }
 
 int db_query(struct db *db, db_row_fn *fn, void *arg, const char *sql,
@@ -284,9 +319,7 @@ int db_query(struct db *db, db_row_fn *fn, void *arg, const char *sql,
 	int e;
 
 	va_start(ap, kinds);
-	pthread_mutex_lock(&db->lock);
-	e = query(db, fn, arg, sql, kinds, ap);
-	pthread_mutex_unlock(&db->lock);
+	e = ask(db, fn, arg, sql, kinds, ap);
 	va_end(ap);
 	return e;
 }
@@ -306,9 +339,7 @@ int db_number(struct db *db, int64_t *out, const char *sql, const char *kinds,
 	int e;
 
 	va_start(ap, kinds);
-	pthread_mutex_lock(&db->lock);
-	e = query(db, first_number, out, sql, kinds, ap);
-	pthread_mutex_unlock(&db->lock);
+	e = ask(db, first_number, out, sql, kinds, ap);
 	va_end(ap);
 	return e == 0 ? -ENOENT : MIN(e, 0);
 }
@@ -342,7 +373,7 @@ static int join_transaction(struct db *db, struct transaction **out)
 		t = calloc(1, sizeof(*t));
 		if (!t)
 			return -ENOMEM;
-		e = run_text(db, "BEGIN IMMEDIATE");
+		e = run_text(&db->to, "BEGIN IMMEDIATE");
 		if (e < 0) {
 			free(t);
 			return e;
@@ -364,18 +395,18 @@ static void end_transaction(struct db *db, struct transaction *t, int e)
 
 static int change(struct db *db, struct transaction *t, db_fn *fn, void *arg)
 {
-	int e = run_text(db, "SAVEPOINT one");
+	int e = run_text(&db->to, "SAVEPOINT one");
 
 	if (e == 0) {
 		__atomic_store_n(&db->writer, pthread_self(), __ATOMIC_RELAXED);
 		e = fn(db, arg);
 		__atomic_store_n(&db->writer, 0, __ATOMIC_RELAXED);
 		if (e < 0)
-			(void)!run_text(db, "ROLLBACK TO one");
-		(void)!run_text(db, "RELEASE one");
+			(void)!run_text(&db->to, "ROLLBACK TO one");
+		(void)!run_text(&db->to, "RELEASE one");
 	}
 	/* some errors (a full disk) take back all of it, not only this */
-	if (e < 0 && sqlite3_get_autocommit(db->handle))
+	if (e < 0 && sqlite3_get_autocommit(db->to.handle))
 		end_transaction(db, t, e);
 	return e;
 }
@@ -387,11 +418,11 @@ static int wait_for_commit(struct db *db, struct transaction *t)
 
 	while (!t->is_done &&
 	       __atomic_load_n(&db->on_their_way, __ATOMIC_RELAXED) > 0)
-		pthread_cond_wait(&db->changed, &db->lock);
+		pthread_cond_wait(&db->changed, &db->to.lock);
 	if (!t->is_done) {
-		e = run_text(db, "COMMIT");
-		if (e < 0 && !sqlite3_get_autocommit(db->handle))
-			(void)!run_text(db, "ROLLBACK");
+		e = run_text(&db->to, "COMMIT");
+		if (e < 0 && !sqlite3_get_autocommit(db->to.handle))
+			(void)!run_text(&db->to, "ROLLBACK");
 		end_transaction(db, t, e);
 	}
 	return t->error;
@@ -405,7 +436,7 @@ int db_write(struct db *db, db_fn *fn, void *arg)
 	if (is_writing(db)) /* a part of a larger change */
 		return fn(db, arg);
 	__atomic_add_fetch(&db->on_their_way, 1, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&db->lock);
+	pthread_mutex_lock(&db->to.lock);
 	e = join_transaction(db, &t);
 	if (e == 0)
 		e = change(db, t, fn, arg);
@@ -417,7 +448,7 @@ int db_write(struct db *db, db_fn *fn, void *arg)
 		if (--t->waiters == 0)
 			free(t);
 	}
-	pthread_mutex_unlock(&db->lock);
+	pthread_mutex_unlock(&db->to.lock);
 	/* what fn has found may be gone with the transaction */
 	return r < 0 ? r : e;
 }

@@ -2,7 +2,8 @@
 /*
  * db.h - what the vault remembers: SQLite, and nothing of what is in it.
  *
- * One connection, WAL, synchronous=FULL, foreign keys. Writers share commits:
+ * WAL, synchronous=FULL, foreign keys. Queries see what is committed, but for
+ * those within db_write(). Writers share commits:
  * db_write() runs a function's statements in a savepoint of a transaction
  * that is open for whoever comes meanwhile, and returns when it is on stable
  * storage.

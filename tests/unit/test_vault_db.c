@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sqlite3.h>
+#include <time.h>
 
 #include "testdir.h"
 #include "vault/audit.h"
@@ -191,6 +192,41 @@ static void test_what_was_found_and_is_not_committed(void **state)
 	assert_int_equal(-ENOENT, (intptr_t)r);
 }
 
+static void *count_vaults(void *arg)
+{
+	int64_t *n = arg;
+
+	*n = -1;
+	(void)!db_number(db, n, "SELECT COUNT(*) FROM vault", "");
+	return NULL;
+}
+
+/* Another thread asks while a change is made. */
+static int add_and_be_asked(struct db *to, void *arg)
+{
+	struct timespec until;
+	int64_t n = -1;
+	pthread_t t;
+	int e = add(to, arg);
+
+	assert_int_equal(0, e);
+	assert_int_equal(0, pthread_create(&t, NULL, count_vaults, &n));
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 20;
+	assert_int_equal(0, pthread_timedjoin_np(t, NULL, &until));
+	assert_int_equal(0, n);
+	return 0;
+}
+
+static void test_nobody_sees_what_is_not_committed(void **state)
+{
+	char a[] = "a";
+
+	(void)state;
+	assert_int_equal(0, db_write(db, add_and_be_asked, a));
+	assert_int_equal(1, count("SELECT COUNT(*) FROM vault"));
+}
+
 static void note(const char *action)
 {
 	struct audit_line line = { 0, 0, "test", action, "x", "done", "" };
@@ -253,6 +289,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(test_references_are_kept, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_nobody_sees_what_is_not_committed, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_many_writers, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(
