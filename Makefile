@@ -82,7 +82,7 @@ progs = $(patsubst %.c,$(B)/%,$(wildcard $(1)))
 
 TOOL_OBJS := $(call objs,tools/*.c)
 DAEMON_OBJS := $(call objs,daemon/*.c)
-VAULT_OBJS := $(filter-out $(B)/vault/main.o,$(call objs,vault/*.c))
+VAULT_OBJS := $(filter-out $(B)/vault/main.o,$(call objs,vault/*.c vault/*/*.c))
 LIB_OBJS := $(call objs,lib/*/*.c) $(B)/lib/track/object.o \
 	$(B)/lib/track/block_object.o
 UNIT := $(call progs,tests/unit/test_*.c)
@@ -153,7 +153,7 @@ $(B)/tidemark-vaultd: $(B)/vault/main.o $(B)/libvault.a $(B)/libcore.a $(B)/ldfl
 $(B)/tidemark: $(TOOL_OBJS) $(B)/libcore.a $(B)/ldflags $(B)/members
 	$(call link)
 $(B)/tests/unit/test_state: $(B)/daemon/state.o
-$(filter %/fuzz_uri $(B)/tests/unit/test_vault_% \
+$(filter %/fuzz_uri %/fuzz_vault_arm $(B)/tests/unit/test_vault_% \
 	$(B)/tests/contract/test_vault_%,$(UNIT) $(FUZZERS) $(CONTRACT)): $(B)/libvault.a
 $(UNIT): $(B)/%: $(B)/%.o $(UNIT_OBJS) $(B)/libcore.a $(B)/ldflags
 	$(call link,$(call wraps,$*.c),-lcmocka)

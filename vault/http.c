@@ -204,6 +204,8 @@ static bool segments_match(struct http_exchange *x, const char *path)
 		if (*path++ != '/')
 			return false;
 		len = strcspn(path, "/");
+		if (!strcmp(path, "{*}"))
+			return true;
 		if (len == 2 && path[0] == '{') {
 			if (!*segment || n == HTTP_SEGMENTS_MAX)
 				return false;
@@ -229,7 +231,7 @@ static const struct http_route *find_route(struct http_exchange *x,
 
 		if (!segments_match(x, r->path))
 			continue;
-		if (!strcmp(r->method, method))
+		if (!strcmp(r->method, "*") || !strcmp(r->method, method))
 			return r;
 		*other = true;
 	}

@@ -44,9 +44,10 @@ struct http_sink {
 };
 
 struct http_route {
-	const char *method;
+	const char *method; /* "*": any */
 	/* "/v1/objects/{}/{}": each {} is one segment, not empty, handed over
-	 * decoded. Letters of the rest match in either case. */
+	 * decoded. Letters of the rest match in either case. "/x/{*}" takes
+	 * whatever begins so, and has one segment more at least. */
 	const char *path;
 	int (*handle)(struct http_exchange *x, void *arg);
 	const struct http_sink *sink; /* instead of handle */
@@ -79,6 +80,9 @@ const char *http_method(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);
 /* What stands for the route's n-th {}, from 0. */
 const char *http_segment(const struct http_exchange *x, unsigned int n);
+/* All of the path, decoded; the last may be empty. */
+const char *const *http_segments(const struct http_exchange *x,
+				 unsigned int *n);
 /* Decoded, names too; NULL: not there. */
 const char *http_query(struct http_exchange *x, const char *name);
 const char *http_header(struct http_exchange *x, const char *name);

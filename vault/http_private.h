@@ -15,7 +15,7 @@
 struct MHD_Connection;
 struct peer;
 
-#define HTTP_HEADERS_MAX 8
+#define HTTP_HEADERS_MAX 16
 
 struct http_exchange {
 	struct http *http;

@@ -30,6 +30,12 @@ const char *http_segment(const struct http_exchange *x, unsigned int n)
 	return x->segments[n];
 }
 
+const char *const *http_segments(const struct http_exchange *x, unsigned int *n)
+{
+	*n = x->uri.n_segments;
+	return x->uri.segments;
+}
+
 const char *http_query(struct http_exchange *x, const char *name)
 {
 	return uri_parameter(&x->uri, name);

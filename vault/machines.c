@@ -43,7 +43,34 @@ bool machine_name_is_valid(const char *name)
 struct named {
 	const char *name, *actor;
 	char *id;
+	const struct vault_place *place;
 };
+
+/* Without a place it is put into the group that came with the database. */
+static int place_vault(struct db *db, const struct named *v)
+{
+	const struct vault_place *p = v->place;
+	int e;
+
+	if (!p) {
+		e = db_exec(db,
+			    "INSERT INTO vault_resource(vault, subscription,"
+			    " grp, name, location, tags, version, changed,"
+			    " integrity) SELECT ?, subscription, name, ?,"
+			    " location, '{}', 1, ?, randomblob(16)"
+			    " FROM resource_group ORDER BY created, name"
+			    " LIMIT 1",
+			    "ssi", v->id, v->name, clock_now());
+		return e == 0 ? -ENOENT : MIN(e, 0);
+	}
+	e = db_exec(db,
+		    "INSERT INTO vault_resource(vault, subscription, grp, name,"
+		    " location, tags, version, changed, integrity)"
+		    " VALUES (?, ?, ?, ?, ?, ?, 1, ?, randomblob(16))",
+		    "ssssssi", v->id, p->subscription, p->group, v->name,
+		    p->location, p->tags, clock_now());
+	return MIN(e, 0);
+}
 
 static int add_vault(struct db *db, void *arg)
 {
@@ -57,13 +84,22 @@ static int add_vault(struct db *db, void *arg)
 	if (e >= 0)
 		e = policy_add(db, v->id, POLICY_DEFAULT, &policy_default,
 			       v->actor);
+	if (e == 0)
+		e = place_vault(db, v);
 	return e < 0 ? e : audit_add(db, &line);
 }
 
 int vault_add(struct db *db, const char *name,
 	      char id[static MACHINE_ID_LEN + 1])
 {
-	struct named v = { name, "local root", id };
+	return vault_add_at(db, name, NULL, "local root", id);
+}
+
+int vault_add_at(struct db *db, const char *name,
+		 const struct vault_place *place, const char *actor,
+		 char id[static MACHINE_ID_LEN + 1])
+{
+	struct named v = { name, actor, id, place };
 
 	if (!machine_name_is_valid(name))
 		return -EINVAL;
@@ -245,7 +281,7 @@ static int unregister_one(struct db *db, void *arg)
 
 int machine_unregister(struct db *db, const char *id, const char *actor)
 {
-	struct named m = { NULL, actor, (char *)(uintptr_t)id };
+	struct named m = { NULL, actor, (char *)(uintptr_t)id, NULL };
 
 	return db_write(db, unregister_one, &m);
 }

@@ -37,6 +37,15 @@ struct machine {
 
 MUST_CHECK int vault_add(struct db *db, const char *name,
 			 char id[static MACHINE_ID_LEN + 1]);
+/* Where a vault is for Azure Resource Manager. */
+struct vault_place {
+	const char *subscription, *group, *location;
+	const char *tags; /* JSON */
+};
+/* place NULL: where vaults are by default. -ENOENT: no such group. */
+MUST_CHECK int vault_add_at(struct db *db, const char *name,
+			    const struct vault_place *place, const char *actor,
+			    char id[static MACHINE_ID_LEN + 1]);
 /* By name. */
 MUST_CHECK int vault_find(struct db *db, const char *name,
 			  char id[static MACHINE_ID_LEN + 1]);

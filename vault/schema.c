@@ -72,4 +72,62 @@ static const char first[] =
 	"CREATE TRIGGER audit_is BEFORE UPDATE ON audit"
 	" BEGIN SELECT RAISE(ABORT, 'append only'); END;";
 
-const char *const schema_steps[SCHEMA_VERSION] = { first };
+/* A UUID (RFC 9562, version 4) from within SQL. */
+#define NEW_UUID                                                               \
+	"lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' ||"     \
+	" substr(hex(randomblob(2)), 2) || '-a' ||"                            \
+	" substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+
+/* Where vaults are for Azure Resource Manager: vault/arm/. */
+static const char resources[] =
+	"CREATE TABLE subscription ("
+	" id TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL,"
+	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE resource_group ("
+	" subscription TEXT NOT NULL COLLATE NOCASE"
+	" REFERENCES subscription(id),"
+	" name TEXT NOT NULL COLLATE NOCASE, location TEXT NOT NULL,"
+	" tags TEXT NOT NULL, created INTEGER NOT NULL,"
+	" PRIMARY KEY (subscription, name)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO subscription SELECT " NEW_UUID ", 'Tidemark',"
+	" unixepoch();"
+	"INSERT INTO resource_group SELECT id, 'tidemark', 'local', '{}',"
+	" created FROM subscription;"
+	/* version: its etag; principal: its managed identity */
+	"CREATE TABLE vault_resource ("
+	" vault TEXT PRIMARY KEY REFERENCES vault(id) ON DELETE CASCADE,"
+	" subscription TEXT NOT NULL COLLATE NOCASE,"
+	" grp TEXT NOT NULL COLLATE NOCASE,"
+	" name TEXT NOT NULL COLLATE NOCASE, location TEXT NOT NULL,"
+	" tags TEXT NOT NULL, principal TEXT, version INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL, integrity BLOB NOT NULL,"
+	" UNIQUE (subscription, grp, name),"
+	" FOREIGN KEY (subscription, grp)"
+	" REFERENCES resource_group(subscription, name))"
+	" STRICT, WITHOUT ROWID;"
+	"INSERT INTO vault_resource SELECT vault.id, subscription.id,"
+	" 'tidemark', vault.name, 'local', '{}', NULL, 1, vault.created,"
+	" randomblob(16) FROM vault, subscription;"
+	/* when machines that follow a policy back up; bits from Sunday */
+	"CREATE TABLE policy_schedule ("
+	" policy TEXT PRIMARY KEY REFERENCES policy(id) ON DELETE CASCADE,"
+	" weekly INTEGER NOT NULL, days INTEGER NOT NULL,"
+	" times TEXT NOT NULL, every INTEGER NOT NULL)"
+	" STRICT, WITHOUT ROWID;"
+	/* what a client may ask about after its request was answered */
+	"CREATE TABLE operation ("
+	" id TEXT PRIMARY KEY, resource TEXT NOT NULL COLLATE NOCASE,"
+	" status TEXT NOT NULL, started INTEGER NOT NULL,"
+	" ended INTEGER NOT NULL, job TEXT) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX operation_ended ON operation(ended);"
+	/* what an administrator had done; backups are points */
+	"CREATE TABLE job ("
+	" id TEXT PRIMARY KEY,"
+	" vault TEXT NOT NULL REFERENCES vault(id) ON DELETE CASCADE,"
+	" machine TEXT NOT NULL, entity TEXT NOT NULL,"
+	" operation TEXT NOT NULL, status TEXT NOT NULL,"
+	" started INTEGER NOT NULL, ended INTEGER NOT NULL)"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE INDEX job_vault ON job(vault, started);";
+
+const char *const schema_steps[SCHEMA_VERSION] = { first, resources };
