@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -13,7 +15,8 @@
 #include "settings/inifile.h"
 
 #define CONFIG_MAX (1u << 20)
-#define COUNT_MAX 100000
+#define COUNT_MAX 1000000
+#define BYTES_MAX (UINT64_C(1) << 60)
 
 struct reading {
 	const char *path;
@@ -33,13 +36,18 @@ static void on_wrong(void *arg, unsigned int line, const char *why)
 	wrong(arg, line, why);
 }
 
+static const char *const sections[] = { "vault", "limits", "alerts" };
+
 static void on_section(void *arg, unsigned int line, const char *name)
 {
 	struct reading *r = arg;
+	size_t i;
 
 	snprintf(r->section, sizeof(r->section), "%s", name);
-	if (strcmp(name, "vault") != 0 && strcmp(name, "limits") != 0)
-		wrong(r, line, "there are [vault] and [limits]");
+	for (i = 0; i < ARRAY_LEN(sections); i++)
+		if (!strcmp(name, sections[i]))
+			return;
+	wrong(r, line, "there are [vault], [limits] and [alerts]");
 }
 
 static void take_text(struct reading *r, char **to, const char *value)
@@ -50,47 +58,165 @@ static void take_text(struct reading *r, char **to, const char *value)
 		r->err = -ENOMEM;
 }
 
-static void take_number(struct reading *r, unsigned int line, unsigned int *to,
-			const char *value)
-{
-	char *end;
-	unsigned long n = strtoul(value, &end, 10);
+/* --- keys --- */
 
-	if (*end || n == 0 || n > COUNT_MAX)
-		wrong(r, line, "a number from 1 to 100000 is needed");
-	else
-		*to = (unsigned int)n;
+#define TEXT(section, key, field)                                              \
+	{                                                                      \
+		section, key, offsetof(struct vault_config, field), 0, 0       \
+	}
+#define NUMBER(section, key, field, min, max)                                  \
+	{                                                                      \
+		section, key, offsetof(struct vault_config, field), min, max   \
+	}
+
+static const struct key {
+	const char *section, *name;
+	size_t offset;
+	uint64_t min, max; /* of a number; max 0: it is a text */
+} keys[] = {
+	TEXT("vault", "listen", listen),
+	TEXT("vault", "url", url),
+	TEXT("vault", "user", user),
+	NUMBER("limits", "connections", connections, 1, COUNT_MAX),
+	NUMBER("limits", "connections-per-address", connections_per_address, 1,
+	       COUNT_MAX),
+	NUMBER("limits", "machine-requests", machine_requests, 0, COUNT_MAX),
+	NUMBER("limits", "machine-bytes", machine_bytes, 0, BYTES_MAX),
+	NUMBER("limits", "address-requests", address_requests, 0, COUNT_MAX),
+	NUMBER("limits", "address-refusals", address_refusals, 0, COUNT_MAX),
+	NUMBER("limits", "quota-bytes", quota_bytes, 0, BYTES_MAX),
+	NUMBER("limits", "quota-objects", quota_objects, 0, BYTES_MAX),
+	NUMBER("limits", "disk-reserve", disk_reserve, 0, BYTES_MAX),
+	NUMBER("alerts", "severity", severity, 0, 9),
+	TEXT("alerts", "mail", mail),
+	TEXT("alerts", "mail-from", mail_from),
+	TEXT("alerts", "mail-user", mail_user),
+	TEXT("alerts", "mail-password-file", mail_password_file),
+	TEXT("alerts", "mail-authority", mail_ca),
+	TEXT("alerts", "webhook", webhook),
+	TEXT("alerts", "webhook-secret-file", webhook_secret_file),
+	TEXT("alerts", "webhook-authority", webhook_ca),
+};
+
+/* Keys that may be repeated. */
+static bool take_repeated(struct reading *r, unsigned int line, const char *key,
+			  const char *value)
+{
+	struct vault_config *c = r->out;
+	bool is_name = !strcmp(r->section, "vault") && !strcmp(key, "name");
+	bool is_to = !strcmp(r->section, "alerts") && !strcmp(key, "mail-to");
+
+	if (is_name && c->n_names < VAULT_NAMES_MAX)
+		take_text(r, &c->names[c->n_names++], value);
+	else if (is_to && c->n_mail_to < VAULT_MAIL_TO_MAX)
+		take_text(r, &c->mail_to[c->n_mail_to++], value);
+	else if (is_name || is_to)
+		wrong(r, line, "too many of these");
+	return is_name || is_to;
 }
 
-static void take_name(struct reading *r, unsigned int line, const char *value)
+int vault_config_number(const char *value, uint64_t max, uint64_t *out)
 {
-	if (r->out->n_names == VAULT_NAMES_MAX)
-		wrong(r, line, "too many names");
-	else
-		take_text(r, &r->out->names[r->out->n_names++], value);
+	static const char units[] = "kmgt";
+	const char *unit;
+	uint64_t n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno || end == value || *value < '0' || *value > '9')
+		return -EINVAL;
+	unit = *end ? strchr(units, *end | 0x20) : NULL;
+	if (*end && (!unit || end[1]))
+		return -EINVAL;
+	for (; unit && unit >= units; unit--) {
+		if (n > UINT64_MAX / 1024)
+			return -EINVAL;
+		n *= 1024;
+	}
+	if (n > max)
+		return -EINVAL;
+	*out = n;
+	return 0;
+}
+
+static void take_number(struct reading *r, unsigned int line,
+			const struct key *k, const char *value)
+{
+	uint64_t *to = (void *)((char *)r->out + k->offset), n;
+	char why[100];
+
+	if (vault_config_number(value, k->max, &n) == 0 && n >= k->min) {
+		*to = n;
+		return;
+	}
+	snprintf(why, sizeof(why),
+		 "a number from %llu to %llu is needed; K, M, G or T behind it "
+		 "are units of 1024",
+		 (unsigned long long)k->min, (unsigned long long)k->max);
+	wrong(r, line, why);
 }
 
 static void on_pair(void *arg, unsigned int line, const char *key,
 		    const char *value)
 {
 	struct reading *r = arg;
-	bool limits = !strcmp(r->section, "limits");
+	size_t i;
 
-	if (!*value)
+	if (!*value) {
 		wrong(r, line, "a value is missing");
-	else if (!limits && !strcmp(key, "listen"))
-		take_text(r, &r->out->listen, value);
-	else if (!limits && !strcmp(key, "url"))
-		take_text(r, &r->out->url, value);
-	else if (!limits && !strcmp(key, "name"))
-		take_name(r, line, value);
-	else if (limits && !strcmp(key, "connections"))
-		take_number(r, line, &r->out->connections, value);
-	else if (limits && !strcmp(key, "connections-per-address"))
-		take_number(r, line, &r->out->connections_per_address, value);
-	else
+		return;
+	}
+	for (i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct key *k = &keys[i];
+
+		if (strcmp(k->section, r->section) || strcmp(k->name, key))
+			continue;
+		if (k->max)
+			take_number(r, line, k, value);
+		else
+			take_text(r, (void *)((char *)r->out + k->offset),
+				  value);
+		return;
+	}
+	if (!take_repeated(r, line, key, value))
 		wrong(r, line, "there is no such key in this section");
 }
+
+/* What does not go together. */
+static int check(const char *path, const struct vault_config *c)
+{
+	const char *why = NULL;
+
+	if (!c->listen || c->n_names == 0)
+		why = "[vault] needs listen and name";
+	else if (c->mail && strncmp(c->mail, "smtp://", 7) != 0 &&
+		 strncmp(c->mail, "smtps://", 8) != 0)
+		why = "mail is smtps://HOST or smtp://HOST:587";
+	else if (c->mail && (!c->mail_from || c->n_mail_to == 0))
+		why = "mail needs mail-from and mail-to";
+	else if (c->mail && !c->mail_user != !c->mail_password_file)
+		why = "mail-user and mail-password-file go together";
+	else if (c->webhook && strncmp(c->webhook, "https://", 8) != 0)
+		why = "webhook is https://...";
+	else if (c->webhook && !c->webhook_secret_file)
+		why = "webhook needs webhook-secret-file, which signs what is "
+		      "sent";
+	if (!why)
+		return 0;
+	log_error("%s: %s", path, why);
+	return -EINVAL;
+}
+
+static const struct vault_config defaults = {
+	.connections = 4096,
+	.connections_per_address = 512,
+	.machine_requests = 1000,
+	.address_requests = 10000,
+	.address_refusals = 30,
+	.disk_reserve = 256u << 20,
+	.severity = 1,
+};
 
 int vault_config_read(const char *path, struct vault_config *out)
 {
@@ -99,17 +225,14 @@ int vault_config_read(const char *path, struct vault_config *out)
 	struct inifile_sink sink = { on_section, on_pair, on_wrong, &r };
 	int e = io_read_file(AT_FDCWD, path, &text);
 
-	*out = (struct vault_config){ .connections = 4096,
-				      .connections_per_address = 512 };
+	*out = defaults;
 	if (e < 0)
 		return log_fail(e, "read %s", path);
 	e = inifile_read(SPAN_OF(&text), &sink);
 	if (e == 0)
 		e = r.err;
-	if (e == 0 && (!out->listen || out->n_names == 0)) {
-		log_error("%s: [vault] needs listen and name", path);
-		e = -EINVAL;
-	}
+	if (e == 0)
+		e = check(path, out);
 	if (e < 0)
 		vault_config_release(out);
 	return e;
@@ -117,9 +240,14 @@ int vault_config_read(const char *path, struct vault_config *out)
 
 void vault_config_release(struct vault_config *c)
 {
+	size_t i;
+
 	while (c->n_names > 0)
 		free(c->names[--c->n_names]);
-	free(c->listen);
-	free(c->url);
+	while (c->n_mail_to > 0)
+		free(c->mail_to[--c->n_mail_to]);
+	for (i = 0; i < ARRAY_LEN(keys); i++)
+		if (!keys[i].max)
+			free(*(char **)(void *)((char *)c + keys[i].offset));
 	memset(c, 0, sizeof(*c));
 }

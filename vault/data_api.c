@@ -117,7 +117,13 @@ static int answer_error(struct http_exchange *x, int e, const char *cls,
 	case -EDQUOT:
 		return http_reply_error(x, 507, "QuotaExceeded",
 					"This machine's room in the vault is "
-					"used up.");
+					"used up; the vault's administrator "
+					"can give it more (tidemark-vaultd "
+					"quota).");
+	case -ENOSPC:
+		return http_reply_error(x, 507, "InsufficientStorage",
+					"The vault's disk is nearly full: its "
+					"administrator must make room.");
 	}
 	return e;
 }
@@ -136,6 +142,24 @@ struct upload {
 	char name[STORE_NAME_MAX + 1]; /* empty: told by its hash */
 };
 
+/* Rather before all of it has come. What is there takes no more room. */
+static int check_room(struct http_exchange *x, struct vault *v,
+		      const struct target *t)
+{
+	const char *length = http_header(x, "Content-Length");
+	uint64_t size;
+	int e = objects_room(v->objects, t->machine.id,
+			     length ? strtoull(length, NULL, 10) : 1);
+
+	if (e != -EDQUOT && e != -ENOSPC)
+		return e;
+	if (t->name && objects_stat(v->objects, t->machine.id, t->cls, t->name,
+				    AS_OF_NOW, &size) == 0)
+		return 0;
+	e = answer_target(x, e, t);
+	return e < 0 ? e : -ECANCELED;
+}
+
 static int begin_upload(struct http_exchange *x, struct vault *v, bool has_name,
 			void **state)
 {
@@ -147,6 +171,8 @@ static int begin_upload(struct http_exchange *x, struct vault *v, bool has_name,
 	e = get_target(x, v, has_name, &u->target);
 	if (e == 0 && has_name)
 		snprintf(u->name, sizeof(u->name), "%s", u->target.name);
+	if (e == 0)
+		e = check_room(x, v, &u->target);
 	if (e == 0)
 		e = object_writer_open(v->objects, u->target.machine.id,
 				       u->target.cls, &u->w);

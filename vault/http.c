@@ -50,12 +50,17 @@ struct http {
 	bool has_warden;
 };
 
-static time_t seconds_now(void)
+static uint64_t nanoseconds_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static time_t seconds_now(void)
+{
+	return (time_t)(nanoseconds_now() / 1000000000u);
 }
 
 /* --- patience --- */
@@ -154,6 +159,7 @@ static void *on_target(void *arg, const char *text, struct MHD_Connection *c)
 	x->http = arg;
 	x->c = c;
 	x->body.max = HTTP_JSON_MAX;
+	x->began = nanoseconds_now();
 	x->bad_target = uri_parse(text, &x->uri);
 	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	x->peer = info ? info->socket_context : NULL;
@@ -247,6 +253,42 @@ static int refuse_target(struct http_exchange *x)
 				"The request's target is not valid.");
 }
 
+struct lengths {
+	unsigned int lengths, encodings;
+};
+
+static enum MHD_Result count_length(void *arg, enum MHD_ValueKind kind,
+				    const char *name, const char *value)
+{
+	struct lengths *l = arg;
+
+	(void)kind;
+	(void)value;
+	l->lengths += !strcasecmp(name, "Content-Length");
+	l->encodings += !strcasecmp(name, "Transfer-Encoding");
+	return MHD_YES;
+}
+
+/* RFC 9112 section 6.3: a proxy may have taken the other one, and what we
+ * take for the next request is within the body of this one. */
+static bool has_two_lengths(struct http_exchange *x)
+{
+	struct lengths l = { 0, 0 };
+
+	MHD_get_connection_values(x->c, MHD_HEADER_KIND, count_length, &l);
+	return l.lengths + l.encodings > 1;
+}
+
+static int refuse_lengths(struct http_exchange *x)
+{
+	int e = http_set_header(x, "Connection", "close");
+
+	return e < 0 ? e
+		     : http_reply_error(x, 400, "BadRequest",
+					"The request says twice how long it "
+					"is.");
+}
+
 /* 0: the body may come; otherwise it was answered already. */
 static int begin(struct http_exchange *x, const char *method)
 {
@@ -256,6 +298,13 @@ static int begin(struct http_exchange *x, const char *method)
 	snprintf(x->method, sizeof(x->method), "%s", method);
 	get_address(x);
 	get_certificate(x);
+	if (has_two_lengths(x))
+		return refuse_lengths(x);
+	if (x->http->opt.admit) {
+		x->err = x->http->opt.admit(x, x->http->opt.arg);
+		if (x->err < 0)
+			return x->replied ? 0 : x->err;
+	}
 	if (x->bad_target)
 		return refuse_target(x);
 	x->route = find_route(x, method, &other);
@@ -361,6 +410,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
 	return x->replied ? MHD_YES : MHD_NO;
 }
 
+static void tell_outcome(const struct http_exchange *x,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct http_outcome o = {
+		.route = x->route,
+		.status = code == MHD_REQUEST_TERMINATED_COMPLETED_OK
+				  ? x->status
+				  : 0,
+		.taken = x->taken,
+		.sent = x->sent,
+		.nanoseconds = nanoseconds_now() - x->began,
+	};
+
+	if (x->http->opt.over && x->begun)
+		x->http->opt.over(x, x->http->opt.arg, &o);
+}
+
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 			 enum MHD_RequestTerminationCode code)
 {
@@ -368,10 +434,10 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 
 	(void)arg;
 	(void)c;
-	(void)code;
 	if (!x)
 		return;
 	abort_sink(x);
+	tell_outcome(x, code);
 	enter(x->http, x->peer, PHASE_HEAD);
 	uri_release(&x->uri);
 	buf_release(&x->body);
@@ -396,7 +462,6 @@ static void PRINTF_LIKE(2, 0)
 
 /* --- the listener --- */
 
-/* "HOST:PORT"; the host of an IPv6 address stands in brackets. */
 static int resolve(const char *address, struct addrinfo **out)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
@@ -421,7 +486,7 @@ static int resolve(const char *address, struct addrinfo **out)
 	return -EINVAL;
 }
 
-static int listen_on(const char *address, int *out)
+int http_listen(const char *address, int *out)
 {
 	struct addrinfo *found = NULL;
 	CLEANUP_CLOSE int fd = -1;
@@ -500,7 +565,7 @@ int http_start(const struct http_options *opt, struct http **out)
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->wake, NULL);
 	if (fd < 0)
-		e = listen_on(opt->address, &fd);
+		e = http_listen(opt->address, &fd);
 	if (e == 0)
 		e = start_daemon(h, fd);
 	if (e < 0 && opt->fd < 0 && fd >= 0)

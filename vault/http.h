@@ -54,6 +54,14 @@ struct http_route {
 	uint64_t body_max;	      /* bytes */
 };
 
+/* How an exchange ended. */
+struct http_outcome {
+	const struct http_route *route; /* NULL: there is none */
+	unsigned int status;		/* 0: it was broken off */
+	uint64_t taken, sent;		/* bytes of bodies */
+	uint64_t nanoseconds;		/* from its head to its end */
+};
+
 struct http_options {
 	const char *address; /* "127.0.0.1:8443", "[::]:443" */
 	int fd;		     /* >= 0: listens already; address is not used */
@@ -62,12 +70,20 @@ struct http_options {
 	const struct http_route *routes;
 	size_t n_routes;
 	void *arg;
+	/* Before anything else is looked at; NULL: all may come. As begin of a
+	 * sink: -ECANCELED. */
+	int (*admit)(struct http_exchange *x, void *arg);
+	/* Comes last, whatever happened; or NULL. */
+	void (*over)(const struct http_exchange *x, void *arg,
+		     const struct http_outcome *o);
 	unsigned int connections, connections_per_address;
 	unsigned int seconds; /* without a byte, or for a request's head */
 };
 
 struct http;
 
+/* "HOST:PORT"; the host of an IPv6 address stands in brackets. */
+MUST_CHECK int http_listen(const char *address, int *fd);
 MUST_CHECK int http_start(const struct http_options *opt, struct http **out);
 uint16_t http_port(const struct http *h);
 /* Answers what is under way, then ends. NULL is allowed. */
@@ -91,6 +107,12 @@ struct span http_body(const struct http_exchange *x);
 const uint8_t *http_fingerprint(const struct http_exchange *x);
 /* Of the client, for logs: "127.0.0.1". */
 const char *http_address(const struct http_exchange *x);
+
+/* On whose account it is, for over(): at most HTTP_ACCOUNT_MAX bytes, copied.
+ * NULL: nobody's. */
+#define HTTP_ACCOUNT_MAX 63
+void http_set_account(struct http_exchange *x, const char *account);
+const char *http_account(const struct http_exchange *x);
 
 /* --- what is answered --- */
 

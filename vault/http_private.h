@@ -31,7 +31,11 @@ struct http_exchange {
 	const char *segments[HTTP_SEGMENTS_MAX];
 	struct buf body;
 	uint64_t taken; /* bytes of the body so far */
-	void *state;	/* of the sink */
+	uint64_t began;
+	unsigned int status; /* of the answer */
+	uint64_t sent;
+	char account[HTTP_ACCOUNT_MAX + 1];
+	void *state; /* of the sink */
 	bool begun, sinking, replied;
 	int err; /* the first; answered when the body has come */
 	struct http_reply_header {

@@ -61,6 +61,16 @@ const char *http_address(const struct http_exchange *x)
 	return x->address;
 }
 
+void http_set_account(struct http_exchange *x, const char *account)
+{
+	snprintf(x->account, sizeof(x->account), "%s", account);
+}
+
+const char *http_account(const struct http_exchange *x)
+{
+	return x->account[0] ? x->account : NULL;
+}
+
 /* --- what is answered --- */
 
 int http_set_header(struct http_exchange *x, const char *name,
@@ -101,6 +111,7 @@ static int answer(struct http_exchange *x, unsigned int status,
 		done = MHD_queue_response(x->c, status, r);
 	MHD_destroy_response(r);
 	x->replied = done == MHD_YES;
+	x->status = status;
 	return x->replied ? 0 : -EIO;
 }
 
@@ -117,6 +128,7 @@ int http_reply(struct http_exchange *x, unsigned int status, const char *type,
 		MHD_destroy_response(r);
 		return -ENOMEM;
 	}
+	x->sent = body.len;
 	return answer(x, status, r);
 }
 
@@ -187,6 +199,7 @@ int http_reply_source(struct http_exchange *x, unsigned int status,
 		MHD_destroy_response(r);
 		return -ENOMEM;
 	}
+	x->sent = strcmp(x->method, "HEAD") ? size : 0;
 	return answer(x, status, r);
 }
 

@@ -11,7 +11,7 @@
 struct vault;
 
 /* By the certificate of its connection. -ECANCELED: it showed none that is
- * valid; that was answered (401). */
+ * valid, or asks too much (gate.h); that was answered (401, 429). */
 MUST_CHECK int machine_auth(struct http_exchange *x, struct vault *v,
 			    struct machine *out);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vault/alerts.h"
 #include "vault/audit.h"
 #include "vault/policy.h"
 
@@ -276,7 +277,14 @@ static int unregister_one(struct db *db, void *arg)
 			    "UPDATE certificate SET revoked = ?"
 			    " WHERE machine = ? AND revoked IS NULL",
 			    "is", now, m->id);
-	return n < 0 ? n : audit_add(db, &line);
+	if (n >= 0)
+		n = audit_add(db, &line);
+	return n < 0 ? n
+		     : alert_raise(db, ALERT_UNREGISTERED, m->id,
+				   "a machine was unregistered by %s: it is "
+				   "backed up no longer; what it has stored "
+				   "stays",
+				   m->actor);
 }
 
 int machine_unregister(struct db *db, const char *id, const char *actor)

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "vault/collect.h"
 #include "vault/machines.h"
+#include "vault/operate.h"
 #include "vault/policy.h"
 #include "vault/report.h"
 #include "vault/serve.h"
@@ -53,6 +54,16 @@ static const char usage[] =
 	"    --clock-is-right   although it has jumped\n"
 	"  unregister DIR ID    a machine may not come any more; what it has\n"
 	"                       stored stays\n"
+	"  quota DIR [ID]       what machines use of the room that they have, "
+	"or\n"
+	"                       how much one has from now on\n"
+	"    --bytes N, --objects N   100G, or none\n"
+	"    --default            what the configuration says\n"
+	"    --json\n"
+	"  alerts DIR           what an administrator has to know\n"
+	"    --all                also what was acknowledged\n"
+	"    --json\n"
+	"  acknowledge DIR ID   an alert was seen to\n"
 	"  audit DIR            what was asked, and what became of it\n"
 	"    --json\n"
 	"  audit-verify DIR     has a line been changed or taken out?\n"
@@ -68,7 +79,8 @@ struct options {
 	const char *listen, *vault, *policy, *url, *output;
 	const char *names[NAMES_MAX];
 	unsigned int n_names;
-	bool json, clock_is_right;
+	bool json, clock_is_right, all;
+	struct quota_words quota;
 	struct serve_options serve;
 };
 
@@ -197,6 +209,12 @@ static int run_command(struct vault *v, struct options *o)
 		return do_collect(v, o);
 	if (!strcmp(o->command, "unregister"))
 		return do_unregister(v, o);
+	if (!strcmp(o->command, "quota"))
+		return operate_quota(v, o->target, &o->quota, o->json);
+	if (!strcmp(o->command, "alerts"))
+		return operate_alerts(v, o->all, o->json);
+	if (!strcmp(o->command, "acknowledge"))
+		return operate_acknowledge(v, o->target);
 	if (!strcmp(o->command, "audit"))
 		return report_audit(v, o->json);
 	return report_audit_verdict(v);
@@ -227,6 +245,10 @@ enum {
 	OPT_JSON,
 	OPT_RUN,
 	OPT_CLOCK,
+	OPT_BYTES,
+	OPT_OBJECTS,
+	OPT_DEFAULT,
+	OPT_ALL,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -242,6 +264,10 @@ static const struct option long_options[] = {
 	{ "json", 0, NULL, OPT_JSON },
 	{ "run", 0, NULL, OPT_RUN },
 	{ "clock", 1, NULL, OPT_CLOCK },
+	{ "bytes", 1, NULL, OPT_BYTES },
+	{ "objects", 1, NULL, OPT_OBJECTS },
+	{ "default", 0, NULL, OPT_DEFAULT },
+	{ "all", 0, NULL, OPT_ALL },
 	{ "verbose", 0, NULL, 'v' },
 	{ "version", 0, NULL, OPT_VERSION },
 	{ "help", 0, NULL, OPT_HELP },
@@ -283,6 +309,18 @@ static int take_option(struct options *o, int c, char **argv)
 	case OPT_JSON:
 		o->json = true;
 		return 0;
+	case OPT_BYTES:
+		o->quota.bytes = optarg;
+		return 0;
+	case OPT_OBJECTS:
+		o->quota.objects = optarg;
+		return 0;
+	case OPT_DEFAULT:
+		o->quota.is_default = true;
+		return 0;
+	case OPT_ALL:
+		o->all = true;
+		return 0;
 	case OPT_RUN:
 		o->serve.command = argv + optind;
 		return *o->serve.command ? 0 : bad_usage();
@@ -307,11 +345,13 @@ static const struct command {
 	const char *name;
 	enum { NO_WORD, MAYBE_WORD, WORD } word;
 } commands[] = {
-	{ "init", NO_WORD },	    { "serve", NO_WORD },
-	{ "credentials", NO_WORD }, { "machines", NO_WORD },
-	{ "points", WORD },	    { "policy", MAYBE_WORD },
-	{ "collect", NO_WORD },	    { "unregister", WORD },
-	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
+	{ "init", NO_WORD },	     { "serve", NO_WORD },
+	{ "credentials", NO_WORD },  { "machines", NO_WORD },
+	{ "points", WORD },	     { "policy", MAYBE_WORD },
+	{ "collect", NO_WORD },	     { "unregister", WORD },
+	{ "quota", MAYBE_WORD },     { "alerts", NO_WORD },
+	{ "acknowledge", WORD },     { "audit", NO_WORD },
+	{ "audit-verify", NO_WORD },
 };
 
 static int check_words(const struct options *o)

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "vault/alerts.h"
 
 struct repository {
 	struct repository *next;
@@ -33,6 +34,7 @@ struct repository {
 	 * of the right one for ever */
 	pthread_mutex_t heads;
 	pthread_rwlock_t files; /* see above */
+	struct quota_hold hold;
 };
 
 struct objects {
@@ -40,6 +42,8 @@ struct objects {
 	char *root;
 	pthread_mutex_t lock; /* of the list */
 	struct repository *repositories;
+	struct quota quota; /* of machines that have none */
+	uint64_t disk_reserve;
 };
 
 struct object_writer {
@@ -82,11 +86,29 @@ void objects_close(struct objects *o)
 		store_free(r->store);
 		pthread_mutex_destroy(&r->heads);
 		pthread_rwlock_destroy(&r->files);
+		quota_hold_release(&r->hold);
 		free(r);
 	}
 	pthread_mutex_destroy(&o->lock);
 	free(o->root);
 	free(o);
+}
+
+void objects_limit(struct objects *o, const struct quota *quota,
+		   uint64_t disk_reserve)
+{
+	o->quota = *quota;
+	o->disk_reserve = disk_reserve;
+}
+
+int objects_room(struct objects *o, const char *machine, uint64_t size)
+{
+	struct quota_use use;
+	int e = quota_of(o->db, machine, &o->quota, &use);
+
+	if (e == 0 && quota_room(&use) < MAX(size, 1u))
+		e = -EDQUOT;
+	return e < 0 ? e : disk_check(o->root, o->disk_reserve);
 }
 
 static char *path_of(const struct objects *o, const char *machine)
@@ -134,6 +156,7 @@ static int open_repository(struct objects *o, const char *machine,
 	snprintf(r->machine, sizeof(r->machine), "%s", machine);
 	pthread_mutex_init(&r->heads, NULL);
 	init_files_lock(&r->files);
+	quota_hold_init(&r->hold);
 	r->next = o->repositories;
 	o->repositories = r;
 	*out = r;
@@ -306,8 +329,8 @@ static int adopt(struct object_writer *w, struct row *row,
 }
 
 /* The bytes, then the row. */
-static int put(struct object_writer *w, const char *name,
-	       uint8_t hash[static SHA256_LEN], int64_t head)
+static int put_both(struct object_writer *w, const char *name,
+		    uint8_t hash[static SHA256_LEN], int64_t head)
 {
 	struct row row = { w, name, hash, w->size, head };
 	int e;
@@ -322,6 +345,29 @@ static int put(struct object_writer *w, const char *name,
 	return e;
 }
 
+/* What is there takes no more room: it can be put again for ever. */
+static int put(struct object_writer *w, const char *name,
+	       uint8_t hash[static SHA256_LEN], int64_t head)
+{
+	struct quota_hold *hold = &w->r->hold;
+	uint64_t size = w->size;
+	int64_t n;
+	int e = quota_take(hold, w->o->db, w->r->machine, &w->o->quota, size);
+	bool is_held = e == 0;
+
+	if (e == -EDQUOT &&
+	    db_number(w->o->db, &n,
+		      "SELECT size FROM object WHERE machine = ?"
+		      " AND class = ? AND name = ?",
+		      "sis", w->r->machine, (int64_t)w->cls, name) == 0)
+		e = 0;
+	if (e == 0)
+		e = put_both(w, name, hash, head);
+	if (is_held)
+		quota_give(hold, size);
+	return e;
+}
+
 /* 16 digits, hexadecimal. */
 static int head_number(const char *name, int64_t *out)
 {
@@ -332,6 +378,31 @@ static int head_number(const char *name, int64_t *out)
 		return -EINVAL;
 	*out = (int64_t)n;
 	return 0;
+}
+
+/*
+ * The same head again is a request that came twice; another one with the
+ * newest one's number, two writers, of whom one was faster. Everything else
+ * no agent does that knows its own repository.
+ */
+static void warn_of_head(const struct object_writer *w, const char *name,
+			 const uint8_t hash[static SHA256_LEN], int64_t newest)
+{
+	int64_t n;
+
+	if (db_number(w->o->db, &n,
+		      "SELECT 1 FROM object WHERE machine = ? AND class = ?"
+		      " AND name = ? AND hash = ?",
+		      "sisb", w->r->machine, (int64_t)STORE_HEAD, name,
+		      SPAN(hash, SHA256_LEN)) == 0)
+		return;
+	/* that it was refused does not depend on whether this succeeds */
+	(void)!alert_raise(w->o->db, ALERT_HEAD, w->r->machine,
+			   "a machine wanted to add head %s, but %016llx is "
+			   "its newest: is it restored from an old image, are "
+			   "there two of it, or has somebody its keys? "
+			   "Nothing was changed",
+			   name, (unsigned long long)newest);
 }
 
 static int put_head(struct object_writer *w, const char *name,
@@ -351,6 +422,8 @@ static int put_head(struct object_writer *w, const char *name,
 	else
 		e = n > now + 1 ? -ESTALE : put(w, name, hash, n);
 	pthread_mutex_unlock(&w->r->heads);
+	if (e == -ESTALE || (e == -EEXIST && n < now))
+		warn_of_head(w, name, hash, now);
 	return e;
 }
 

@@ -20,7 +20,7 @@
  *
  * Errors:  -ENOENT, -EEXIST: answers. -EBADMSG: the bytes are not those of
  *          the name. -ESTALE: a head that is not the next. -EDQUOT: the
- *          machine has no room left. -EAGAIN: another process has just deleted
+ *          machine has no room left; not of what is there already. -EAGAIN: another process has just deleted
  *          what was put again. Others are logged.
  * Threads: any; a writer belongs to one.
  * Source:  docs/vault-protocol.md.
@@ -30,6 +30,7 @@
 
 #include "store/store.h"
 #include "vault/db.h"
+#include "vault/quota.h"
 
 #define OBJECT_MAX (256u << 20)	      /* bytes; packs are of 32 MiB at most */
 #define CONFIG_OBJECT_MAX (64u << 10) /* a config is of 4 KiB at most */
@@ -42,6 +43,13 @@ struct object_writer;
 MUST_CHECK int objects_open(struct db *db, const char *root,
 			    struct objects **out);
 void objects_close(struct objects *o); /* NULL is allowed */
+/* Of machines that have no quota of their own; and what is left free of the
+ * disk. Before any thread. */
+void objects_limit(struct objects *o, const struct quota *quota,
+		   uint64_t disk_reserve);
+/* Would size bytes more fit? -EDQUOT; -ENOSPC: not on the disk. */
+MUST_CHECK int objects_room(struct objects *o, const char *machine,
+			    uint64_t size);
 /* The machine's repository, empty. */
 MUST_CHECK int objects_add_machine(struct objects *o, const char *machine);
 

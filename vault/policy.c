@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "vault/alerts.h"
 #include "vault/audit.h"
 #include "vault/machines.h"
 
@@ -294,34 +295,6 @@ static int take_id(void *arg, const struct db_row *row)
 	return 1;
 }
 
-static int change_policy(struct db *db, void *arg)
-{
-	struct policy *p = arg;
-	int e = db_query(db, take_id, p->id,
-			 "SELECT id FROM policy WHERE vault = ? AND name = ?",
-			 "ss", p->vault, p->name);
-
-	if (e == 0)
-		return -ENOENT;
-	if (e > 0)
-		e = db_exec(db, "UPDATE policy SET days = ? WHERE id = ?", "is",
-			    (int64_t)p->g->days, p->id);
-	if (e >= 0)
-		e = db_exec(db, "DELETE FROM policy_rule WHERE policy = ?", "s",
-			    p->id);
-	if (e >= 0)
-		e = add_rules(db, p);
-	return e < 0 ? e : note(db, p, "policy/change");
-}
-
-int policy_change(struct db *db, const char *vault, const char *name,
-		  const struct gfs *g, const char *actor)
-{
-	struct policy p = { "", vault, name, actor, g };
-
-	return db_write(db, change_policy, &p);
-}
-
 #define RULE_COLUMNS                                                           \
 	"policy.days, unit, count, policy_rule.days, weekdays, weeks, months"
 
@@ -341,6 +314,64 @@ static int take_rule_row(void *arg, const struct db_row *row)
 			.months = (uint16_t)db_int(row, 6),
 		};
 	return 0;
+}
+
+static bool is_shorter(const struct gfs *is, const struct gfs *was)
+{
+	bool shorter = is->days < was->days;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(is->rules); i++)
+		shorter = shorter || is->rules[i].count < was->rules[i].count;
+	return shorter;
+}
+
+static int warn_of_shorter(struct db *db, const struct policy *p)
+{
+	char before[POLICY_TEXT_MAX], after[POLICY_TEXT_MAX];
+	struct gfs was = { .days = 0 };
+	int e = db_query(db, take_rule_row, &was,
+			 "SELECT " RULE_COLUMNS " FROM policy"
+			 " LEFT JOIN policy_rule ON policy_rule.policy ="
+			 " policy.id WHERE policy.id = ?",
+			 "s", p->id);
+
+	if (e < 0 || !is_shorter(p->g, &was))
+		return e;
+	return alert_raise(db, ALERT_POLICY_SHORTENED, p->vault,
+			   "%s has made policy %s keep less: %s, it was %s",
+			   p->actor, p->name, policy_text(p->g, after),
+			   policy_text(&was, before));
+}
+
+static int change_policy(struct db *db, void *arg)
+{
+	struct policy *p = arg;
+	int e = db_query(db, take_id, p->id,
+			 "SELECT id FROM policy WHERE vault = ? AND name = ?",
+			 "ss", p->vault, p->name);
+
+	if (e == 0)
+		return -ENOENT;
+	if (e > 0)
+		e = warn_of_shorter(db, p);
+	if (e >= 0)
+		e = db_exec(db, "UPDATE policy SET days = ? WHERE id = ?", "is",
+			    (int64_t)p->g->days, p->id);
+	if (e >= 0)
+		e = db_exec(db, "DELETE FROM policy_rule WHERE policy = ?", "s",
+			    p->id);
+	if (e >= 0)
+		e = add_rules(db, p);
+	return e < 0 ? e : note(db, p, "policy/change");
+}
+
+int policy_change(struct db *db, const char *vault, const char *name,
+		  const struct gfs *g, const char *actor)
+{
+	struct policy p = { "", vault, name, actor, g };
+
+	return db_write(db, change_policy, &p);
 }
 
 int policy_of_machine(struct db *db, const char *machine, struct gfs *out)

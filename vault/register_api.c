@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "vault/audit.h"
 #include "vault/machine_auth.h"
 #include "vault/vault.h"
 
@@ -102,19 +101,10 @@ static int answer_certificate(struct http_exchange *x, struct vault *v,
 static int refuse(struct http_exchange *x, struct vault *v,
 		  const struct registering *r, int err)
 {
-	char actor[64];
-	struct audit_line line = { 0,
-				   0,
-				   actor,
-				   "machine/register",
-				   r->name,
-				   "refused",
-				   err == -EACCES ? "credentials"
-						  : "the name is taken" };
-	int e;
+	int e = refusals_note(v->refusals, v->db, http_address(x), r->name,
+			      err == -EACCES ? "credentials"
+					     : "the name is taken");
 
-	snprintf(actor, sizeof(actor), "address %s", http_address(x));
-	e = audit_note(v->db, &line);
 	if (e < 0)
 		return e;
 	if (err == -EACCES)
@@ -155,12 +145,15 @@ static int on_register(struct http_exchange *x, void *arg)
 {
 	struct registering r = { 0 };
 	CLEANUP_JSON struct json *j = NULL;
-	int e = parse_request(x, &j);
+	struct vault *v = arg;
+	int e = gate_stranger(v->gate, x);
 
+	if (e == 0)
+		e = parse_request(x, &j);
 	if (e == 0)
 		e = get_members(x, j, &r);
 	if (e == 0)
-		e = register_machine(x, arg, &r);
+		e = register_machine(x, v, &r);
 	x509_free(r.cert);
 	secret_wipe(r.secret, sizeof(r.secret));
 	return e == -ECANCELED ? 0 : e;

@@ -130,4 +130,54 @@ static const char resources[] =
 	" STRICT, WITHOUT ROWID;"
 	"CREATE INDEX job_vault ON job(vault, started);";
 
-const char *const schema_steps[SCHEMA_VERSION] = { first, resources };
+/* Alerts, what is still to be sent of them, and what machines use. */
+static const char monitoring[] =
+	"CREATE TABLE alert ("
+	" id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+	" severity INTEGER NOT NULL, subject TEXT NOT NULL,"
+	" first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, text TEXT NOT NULL, ended INTEGER,"
+	" acknowledged INTEGER, acknowledged_by TEXT) STRICT;"
+	"CREATE INDEX alert_subject ON alert(kind, subject, last);"
+	/* the outbox: a row goes when it was sent, or given up */
+	"CREATE TABLE notice ("
+	" alert INTEGER NOT NULL REFERENCES alert(id) ON DELETE CASCADE,"
+	" channel INTEGER NOT NULL, created INTEGER NOT NULL,"
+	" due INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" PRIMARY KEY (alert, channel)) STRICT, WITHOUT ROWID;"
+	/* null: what the configuration says; 0: none */
+	"CREATE TABLE usage ("
+	" machine TEXT PRIMARY KEY REFERENCES machine(id) ON DELETE CASCADE,"
+	" bytes INTEGER NOT NULL, objects INTEGER NOT NULL,"
+	" quota_bytes INTEGER, quota_objects INTEGER) STRICT, WITHOUT ROWID;"
+	"INSERT INTO usage(machine, bytes, objects)"
+	" SELECT m.id, COALESCE(SUM(o.size), 0), COUNT(o.size)"
+	" FROM machine m LEFT JOIN object o ON o.machine = m.id GROUP BY m.id;"
+	/* whoever adds or deletes an object, this is right */
+	"CREATE TRIGGER usage_begins AFTER INSERT ON machine"
+	" BEGIN INSERT INTO usage(machine, bytes, objects)"
+	" VALUES (NEW.id, 0, 0); END;"
+	"CREATE TRIGGER usage_grows AFTER INSERT ON object"
+	" BEGIN UPDATE usage SET bytes = bytes + NEW.size,"
+	" objects = objects + 1 WHERE machine = NEW.machine; END;"
+	"CREATE TRIGGER usage_shrinks AFTER DELETE ON object"
+	" BEGIN UPDATE usage SET bytes = bytes - OLD.size,"
+	" objects = objects - 1 WHERE machine = OLD.machine; END;"
+	/* what the watch has seen: its last pass, by both clocks, and of each
+	 * machine the newest point that it has looked at */
+	"CREATE TABLE watch (one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" time INTEGER NOT NULL, boot TEXT NOT NULL,"
+	" uptime INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE watched (machine TEXT PRIMARY KEY"
+	" REFERENCES machine(id) ON DELETE CASCADE,"
+	" head INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	/* what an agent says of a recovery point */
+	"ALTER TABLE point ADD COLUMN read_bytes INTEGER;"
+	"ALTER TABLE point ADD COLUMN changed_files INTEGER;"
+	/* tokens that may read /metrics: their hashes */
+	"CREATE TABLE monitor_token ("
+	" hash BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[SCHEMA_VERSION] = { first, resources,
+						   monitoring };

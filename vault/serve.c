@@ -36,6 +36,23 @@ static const struct http_route own_routes[] = {
 	{ "GET", "/health", on_health, NULL, 0 },
 };
 
+/* --- who may come, and what came of it --- */
+
+static int admit(struct http_exchange *x, void *arg)
+{
+	const struct vault *v = arg;
+
+	return gate_address(v->gate, x);
+}
+
+static void over(const struct http_exchange *x, void *arg,
+		 const struct http_outcome *o)
+{
+	const struct vault *v = arg;
+
+	gate_over(v->gate, x, o);
+}
+
 /* --- routes --- */
 
 struct routes {
@@ -86,8 +103,11 @@ static int start(struct vault *v, const struct routes *r, struct http **out)
 		.routes = r->v,
 		.n_routes = r->n,
 		.arg = v,
-		.connections = v->config.connections,
-		.connections_per_address = v->config.connections_per_address,
+		.admit = admit,
+		.over = over,
+		.connections = (unsigned int)v->config.connections,
+		.connections_per_address =
+			(unsigned int)v->config.connections_per_address,
 		.seconds = SECONDS,
 	};
 	int e = authority_server(&v->authority, &cert, &key);
@@ -99,7 +119,7 @@ static int start(struct vault *v, const struct routes *r, struct http **out)
 	opt.certificate = SPAN_OF(&cert);
 	opt.key = SPAN_OF(&key);
 	opt.client_ca = SPAN_OF(&ca);
-	raise_limits(v->config.connections);
+	raise_limits((unsigned int)v->config.connections);
 	return http_start(&opt, out);
 }
 
@@ -159,6 +179,7 @@ static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
 
 	for (;;) {
 		collect_at_times(v, &collected);
+		(void)!refusals_flush(v->refusals, v->db, false);
 		signal = sigtimedwait(set, NULL, &minute);
 		if (signal < 0)
 			continue;
@@ -204,5 +225,6 @@ int serve(struct vault *v, const struct serve_options *opt)
 		r = wait_for_end(v, command, &set);
 	service_notify("STOPPING=1\n");
 	http_stop(h);
+	(void)!refusals_flush(v->refusals, v->db, true);
 	return r;
 }

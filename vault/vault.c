@@ -93,6 +93,7 @@ static int open_parts(struct vault *v)
 	CLEANUP_FREE char *tls = in(v->dir, "tls");
 	CLEANUP_FREE char *repositories = in(v->dir, "repositories");
 	CLEANUP_FREE char *file = in(v->dir, "vault.db");
+	struct quota quota = { v->config.quota_bytes, v->config.quota_objects };
 	int e;
 
 	if (!tls || !repositories || !file)
@@ -103,7 +104,13 @@ static int open_parts(struct vault *v)
 		e = db_open(file, &v->db);
 	if (e == 0)
 		e = objects_open(v->db, repositories, &v->objects);
-	return e < 0 ? e : leases_new(&v->leases);
+	if (e < 0)
+		return e;
+	objects_limit(v->objects, &quota, v->config.disk_reserve);
+	e = leases_new(&v->leases);
+	if (e == 0)
+		e = gate_new(&v->config, &v->gate);
+	return e < 0 ? e : refusals_new(&v->refusals);
 }
 
 int vault_open(const char *dir, struct vault *out)
@@ -134,6 +141,8 @@ int vault_open(const char *dir, struct vault *out)
 
 void vault_close(struct vault *v)
 {
+	refusals_free(v->refusals);
+	gate_free(v->gate);
 	leases_free(v->leases);
 	objects_close(v->objects);
 	db_close(v->db);

@@ -18,8 +18,10 @@
 #include "vault/authority.h"
 #include "vault/config.h"
 #include "vault/db.h"
+#include "vault/gate.h"
 #include "vault/leases.h"
 #include "vault/objects.h"
+#include "vault/refusals.h"
 
 struct vault {
 	char *dir;
@@ -28,6 +30,8 @@ struct vault {
 	struct db *db;
 	struct objects *objects;
 	struct leases *leases;
+	struct gate *gate;
+	struct refusals *refusals;
 };
 
 /* Make a vault in dir, which must be empty or not be there: -EEXIST (logged).
