@@ -36,7 +36,85 @@ static void on_wrong(void *arg, unsigned int line, const char *why)
 	wrong(arg, line, why);
 }
 
-static const char *const sections[] = { "vault", "limits", "alerts" };
+static void take_text(struct reading *r, char **to, const char *value)
+{
+	free(*to);
+	*to = strdup(value);
+	if (!*to)
+		r->err = -ENOMEM;
+}
+
+/* --- who is believed --- */
+
+static void begin_issuer(struct reading *r, unsigned int line, const char *name)
+{
+	if (r->out->n_issuers == ISSUERS_MAX)
+		wrong(r, line, "too many issuers");
+	else
+		take_text(r, &r->out->issuers[r->out->n_issuers++].name, name);
+}
+
+static void take_issuer(struct reading *r, unsigned int line, const char *key,
+			const char *value)
+{
+	struct issuer_config *c;
+
+	if (r->out->n_issuers == 0)
+		return; /* its section was wrong already */
+	c = &r->out->issuers[r->out->n_issuers - 1];
+	if (!strcmp(key, "issuer"))
+		take_text(r, &c->issuer, value);
+	else if (!strcmp(key, "jwks") &&
+		 (*value == '/' || !strncmp(value, "https://", 8)))
+		take_text(r, &c->jwks, value);
+	else if (!strcmp(key, "jwks"))
+		wrong(r, line,
+		      "keys come by https://, or from a file that "
+		      "begins with /");
+	else if (!strcmp(key, "authority"))
+		take_text(r, &c->authority, value);
+	else if (!strcmp(key, "tenant"))
+		take_text(r, &c->tenant, value);
+	else if (!strcmp(key, "subject-claim"))
+		take_text(r, &c->subject, value);
+	else if (strcmp(key, "audience") != 0)
+		wrong(r, line, "there is no such key in this section");
+	else if (c->n_audiences == ISSUER_AUDIENCES_MAX)
+		wrong(r, line, "too many audiences");
+	else
+		take_text(r, &c->audiences[c->n_audiences++], value);
+}
+
+static void take_identity(struct reading *r, unsigned int line, const char *key,
+			  const char *value)
+{
+	bool es256 = !strcmp(value, "ES256");
+
+	if (strcmp(key, "algorithm") != 0)
+		wrong(r, line, "there is no such key in this section");
+	else if (!es256 && strcmp(value, "RS256") != 0)
+		wrong(r, line, "RS256 or ES256 is needed");
+	else
+		r->out->es256 = es256;
+}
+
+static void check_issuers(struct reading *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->out->n_issuers; i++) {
+		const struct issuer_config *c = &r->out->issuers[i];
+
+		if (c->issuer && c->jwks && c->n_audiences > 0)
+			continue;
+		log_error("%s: [issuer %s] needs issuer, jwks and audience",
+			  r->path, c->name ?: "");
+		r->err = -EINVAL;
+	}
+}
+
+static const char *const sections[] = { "vault", "limits", "alerts",
+					"identity" };
 
 static void on_section(void *arg, unsigned int line, const char *name)
 {
@@ -47,15 +125,12 @@ static void on_section(void *arg, unsigned int line, const char *name)
 	for (i = 0; i < ARRAY_LEN(sections); i++)
 		if (!strcmp(name, sections[i]))
 			return;
-	wrong(r, line, "there are [vault], [limits] and [alerts]");
-}
-
-static void take_text(struct reading *r, char **to, const char *value)
-{
-	free(*to);
-	*to = strdup(value);
-	if (!*to)
-		r->err = -ENOMEM;
+	if (!strncmp(name, "issuer ", 7))
+		begin_issuer(r, line, name + 7);
+	else
+		wrong(r, line,
+		      "there are [vault], [limits], [alerts], [identity] and "
+		      "[issuer NAME]");
 }
 
 /* --- keys --- */
@@ -167,6 +242,14 @@ static void on_pair(void *arg, unsigned int line, const char *key,
 		wrong(r, line, "a value is missing");
 		return;
 	}
+	if (!strncmp(r->section, "issuer ", 7)) {
+		take_issuer(r, line, key, value);
+		return;
+	}
+	if (!strcmp(r->section, "identity")) {
+		take_identity(r, line, key, value);
+		return;
+	}
 	for (i = 0; i < ARRAY_LEN(keys); i++) {
 		const struct key *k = &keys[i];
 
@@ -229,6 +312,7 @@ int vault_config_read(const char *path, struct vault_config *out)
 	if (e < 0)
 		return log_fail(e, "read %s", path);
 	e = inifile_read(SPAN_OF(&text), &sink);
+	check_issuers(&r);
 	if (e == 0)
 		e = r.err;
 	if (e == 0)
@@ -238,10 +322,24 @@ int vault_config_read(const char *path, struct vault_config *out)
 	return e;
 }
 
+static void release_issuer(struct issuer_config *c)
+{
+	while (c->n_audiences > 0)
+		free(c->audiences[--c->n_audiences]);
+	free(c->name);
+	free(c->issuer);
+	free(c->jwks);
+	free(c->authority);
+	free(c->tenant);
+	free(c->subject);
+}
+
 void vault_config_release(struct vault_config *c)
 {
 	size_t i;
 
+	while (c->n_issuers > 0)
+		release_issuer(&c->issuers[--c->n_issuers]);
 	while (c->n_names > 0)
 		free(c->names[--c->n_names]);
 	while (c->n_mail_to > 0)

@@ -10,9 +10,11 @@
 #ifndef VAULT_CONFIG_H
 #define VAULT_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/macros.h"
+#include "vault/identity/issuers.h"
 
 #define VAULT_NAMES_MAX 16
 #define VAULT_MAIL_TO_MAX 8
@@ -39,6 +41,11 @@ struct vault_config {
 	unsigned int n_mail_to;
 	char *mail_user, *mail_password_file, *mail_ca;
 	char *webhook, *webhook_secret_file, *webhook_ca;
+
+	/* [identity], [issuer NAME] */
+	bool es256; /* signs tokens so, instead of by RS256 */
+	struct issuer_config issuers[ISSUERS_MAX];
+	size_t n_issuers;
 };
 
 MUST_CHECK int vault_config_read(const char *path, struct vault_config *out);

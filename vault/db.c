@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "vault/schema.h"
 
-#define STATEMENTS 128 /* a power of two; more than the program has */
+#define STATEMENTS 512 /* a power of two; more than the program has */
 #define BUSY_MS 10000  /* another process: an administrator's command */
 
 /*
@@ -204,7 +204,7 @@ static bool is_writing(struct db *db)
 static int get_statement(struct connection *at, const char *sql,
 			 struct cached **out)
 {
-	size_t i = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15u >> 57, n;
+	size_t i = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15u >> 55, n;
 
 	for (n = 0; n < STATEMENTS; n++, i = (i + 1) % STATEMENTS) {
 		struct cached *c = &at->cache[i];

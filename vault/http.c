@@ -440,6 +440,8 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 	tell_outcome(x, code);
 	enter(x->http, x->peer, PHASE_HEAD);
 	uri_release(&x->uri);
+	if (x->body.p) /* it may hold a secret */
+		explicit_bzero(x->body.p, x->body.cap);
 	buf_release(&x->body);
 	http_headers_release(x);
 	free(x);

@@ -14,6 +14,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "vault/collect.h"
+#include "vault/identity/cli.h"
+#include "vault/identity/identity.h"
 #include "vault/machines.h"
 #include "vault/operate.h"
 #include "vault/policy.h"
@@ -64,6 +66,11 @@ static const char usage[] =
 	"    --all                also what was acknowledged\n"
 	"    --json\n"
 	"  acknowledge DIR ID   an alert was seen to\n"
+	"  identity DIR ACTION  who may ask for tokens:\n"
+	"    list; add NAME; remove WHO; secret WHO; secrets WHO;\n"
+	"    secret-remove ID; rotate-keys\n"
+	"  role DIR ACTION      what they may do:\n"
+	"    list [WHO]; assign WHO ROLE [--scope SCOPE]; remove ID\n"
 	"  audit DIR            what was asked, and what became of it\n"
 	"    --json\n"
 	"  audit-verify DIR     has a line been changed or taken out?\n"
@@ -112,6 +119,7 @@ static int config_text(const struct options *o, struct buf *out)
 static int do_init(struct options *o)
 {
 	CLEANUP_BUF struct buf config = BUF_INIT(64u << 10);
+	CLEANUP_FREE char *admin = NULL;
 	struct vault v;
 	int e;
 
@@ -124,13 +132,22 @@ static int do_init(struct options *o)
 		e = vault_open(o->dir, &v); /* also makes its certificate */
 	if (e < 0)
 		return e;
+	if (asprintf(&admin, "%s/administrator.json", o->dir) < 0) {
+		admin = NULL;
+		e = -ENOMEM;
+	}
+	if (e == 0)
+		e = identity_first_administrator(&v, admin);
 	vault_close(&v);
+	if (e < 0)
+		return e;
 	printf("made a vault in %s\n"
+	       "its first administrator, with a secret: %s; move it away\n"
 	       "next: tidemark-vaultd serve %s\n"
 	       "and for each machine: tidemark-vaultd credentials %s "
 	       "--output FILE, then on it: tidemark register "
 	       "--vault-credentials FILE\n",
-	       o->dir, o->dir, o->dir);
+	       o->dir, admin, o->dir, o->dir);
 	return 0;
 }
 
@@ -389,19 +406,38 @@ static int parse(struct options *o, int argc, char **argv)
 	return e != 0 ? e : check_words(o);
 }
 
+static bool is_identity(int argc, char **argv)
+{
+	return argc > 1 &&
+	       (!strcmp(argv[1], "identity") || !strcmp(argv[1], "role"));
+}
+
+static int run_identity(int argc, char **argv)
+{
+	bool is_wrong;
+	int e = identity_cli(argc - 1, argv + 1, &is_wrong);
+
+	if (e < 0 && is_wrong)
+		(void)bad_usage();
+	return e == 0 ? 0 : is_wrong ? 2 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .listen = "127.0.0.1:8443",
 			     .vault = "default",
 			     .policy = POLICY_DEFAULT };
-	int e = parse(&o, argc, argv);
+	int e;
 
+	umask(077);
+	secret_harden_process();
+	if (is_identity(argc, argv))
+		return run_identity(argc, argv);
+	e = parse(&o, argc, argv);
 	if (e == 1)
 		return 0;
 	if (e < 0)
 		return 2;
-	umask(077);
-	secret_harden_process();
 	e = strcmp(o.command, "init") ? with_vault(&o) : do_init(&o);
 	return e < 0 ? 1 : e;
 }

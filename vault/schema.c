@@ -179,5 +179,42 @@ static const char monitoring[] =
 	" hash BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
 	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-const char *const schema_steps[SCHEMA_VERSION] = { first, resources,
-						   monitoring };
+/* Who may call, what proves it, and what they may do. */
+static const char identity[] =
+	"CREATE TABLE tenant (id TEXT PRIMARY KEY,"
+	" created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	/* kind: enum principal_kind. A machine's has the machine's id. */
+	"CREATE TABLE principal ("
+	" id TEXT PRIMARY KEY, tenant TEXT NOT NULL REFERENCES tenant(id),"
+	" kind INTEGER NOT NULL, app TEXT NOT NULL UNIQUE,"
+	" name TEXT NOT NULL COLLATE NOCASE,"
+	" resource TEXT COLLATE NOCASE UNIQUE," /* whose identity it is */
+	" issuer TEXT, subject TEXT,"		/* what others call it */
+	" created INTEGER NOT NULL, UNIQUE (issuer, subject))"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX principal_name ON principal(name)"
+	" WHERE kind IN (1, 4);"
+	/* kind: enum secret_kind; of a key, its public half */
+	"CREATE TABLE secret ("
+	" id TEXT PRIMARY KEY,"
+	" principal TEXT NOT NULL REFERENCES principal(id) ON DELETE CASCADE,"
+	" kind INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, key TEXT,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL)"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE INDEX secret_of ON secret(principal);"
+	/* Signs until the next comes, is known until it ends. */
+	"CREATE TABLE signing_key ("
+	" kid TEXT PRIMARY KEY, key TEXT NOT NULL, created INTEGER NOT NULL,"
+	" ends INTEGER) STRICT, WITHOUT ROWID;"
+	/* role: of roles.h; scope: as scope_normal() has it */
+	"CREATE TABLE role_assignment ("
+	" id TEXT PRIMARY KEY, scope TEXT NOT NULL COLLATE NOCASE,"
+	" role TEXT NOT NULL,"
+	" principal TEXT NOT NULL REFERENCES principal(id) ON DELETE CASCADE,"
+	" type TEXT NOT NULL, description TEXT, created INTEGER NOT NULL,"
+	" updated INTEGER NOT NULL, created_by TEXT NOT NULL,"
+	" updated_by TEXT NOT NULL, UNIQUE (principal, scope, role))"
+	" STRICT, WITHOUT ROWID;";
+
+const char *const schema_steps[SCHEMA_VERSION] = { first, resources, monitoring,
+						   identity };

@@ -4,6 +4,7 @@
  */
 #include "vault/serve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "vault/collect.h"
 #include "vault/data_api.h"
 #include "vault/http.h"
+#include "vault/identity/token_api.h"
 #include "vault/register_api.h"
 
 #define SECONDS 60  /* without a byte, or for a request's head */
@@ -56,13 +58,14 @@ static void over(const struct http_exchange *x, void *arg,
 /* --- routes --- */
 
 struct routes {
-	struct http_route v[64];
+	struct http_route v[256];
 	size_t n;
 };
 
 static void add_routes(struct routes *r, const struct http_route *from,
 		       size_t n)
 {
+	assert(r->n + n <= ARRAY_LEN(r->v));
 	memcpy(r->v + r->n, from, n * sizeof(*from));
 	r->n += n;
 }
@@ -206,6 +209,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 	add_routes(&routes, own_routes, ARRAY_LEN(own_routes));
 	add_routes(&routes, data_routes, n_data_routes);
 	add_routes(&routes, register_routes, n_register_routes);
+	add_routes(&routes, token_routes, n_token_routes);
 	service_log_init();
 	block_signals(&set, &old);
 	r = start(v, &routes, &h);
@@ -213,7 +217,8 @@ int serve(struct vault *v, const struct serve_options *opt)
 		return r;
 	log_info("the vault in %s listens on port %u", v->dir,
 		 (unsigned int)http_port(h));
-	if (opt->command) {
+	r = vault_listens(v, http_port(h));
+	if (r == 0 && opt->command) {
 		command = start_command(v, h, opt->command, &old);
 		if (command < 0)
 			r = log_fail(-errno, "fork");

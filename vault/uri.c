@@ -131,9 +131,30 @@ int uri_parse(const char *text, struct uri *out)
 	return e;
 }
 
+int uri_parse_form(struct span body, struct uri *out)
+{
+	int e;
+
+	memset(out, 0, sizeof(*out));
+	if (body.len > URI_FORM_MAX)
+		return -EMSGSIZE;
+	if (memchr(body.p ?: (const uint8_t *)"", '\0', body.len))
+		return -EINVAL;
+	out->parts = strndup((const char *)body.p ?: "", body.len);
+	if (!out->parts)
+		return -ENOMEM;
+	out->form_len = body.len;
+	e = take_query(out, out->parts);
+	if (e < 0)
+		uri_release(out);
+	return e;
+}
+
 void uri_release(struct uri *u)
 {
 	free(u->text);
+	if (u->form_len) /* it may hold a secret */
+		explicit_bzero(u->parts, u->form_len);
 	free(u->parts);
 	memset(u, 0, sizeof(*u));
 }

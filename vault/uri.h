@@ -15,14 +15,17 @@
 #ifndef VAULT_URI_H
 #define VAULT_URI_H
 
+#include "base/buf.h"
 #include "base/macros.h"
 
 #define URI_MAX 8192 /* bytes */
+#define URI_FORM_MAX (32u << 10)
 #define URI_SEGMENTS_MAX 32
 #define URI_PARAMETERS_MAX 32
 
 struct uri {
 	char *text, *parts;
+	size_t form_len;  /* of parts, if it is a form's */
 	const char *path; /* as sent, without the query */
 	const char *segments[URI_SEGMENTS_MAX];
 	unsigned int n_segments;
@@ -33,6 +36,8 @@ struct uri {
 };
 
 MUST_CHECK int uri_parse(const char *text, struct uri *out);
+/* A form (application/x-www-form-urlencoded) instead: parameters only. */
+MUST_CHECK int uri_parse_form(struct span body, struct uri *out);
 void uri_release(struct uri *u);
 /* The first of that name (letters in either case), or NULL. */
 const char *uri_parameter(const struct uri *u, const char *name);

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "vault/identity/identity.h"
 #include "vault/machines.h"
 
 #define FORMAT 1 /* of a credentials file */
@@ -110,7 +111,9 @@ static int open_parts(struct vault *v)
 	e = leases_new(&v->leases);
 	if (e == 0)
 		e = gate_new(&v->config, &v->gate);
-	return e < 0 ? e : refusals_new(&v->refusals);
+	if (e == 0)
+		e = refusals_new(&v->refusals);
+	return e < 0 ? e : identity_open(v, &v->identity);
 }
 
 int vault_open(const char *dir, struct vault *out)
@@ -143,13 +146,39 @@ void vault_close(struct vault *v)
 {
 	refusals_free(v->refusals);
 	gate_free(v->gate);
+	identity_close(v->identity);
 	leases_free(v->leases);
 	objects_close(v->objects);
 	db_close(v->db);
 	authority_close(&v->authority);
 	vault_config_release(&v->config);
 	free(v->dir);
+	free(v->url);
 	memset(v, 0, sizeof(*v));
+}
+
+/* --- where it is --- */
+
+const char *vault_url(const struct vault *v)
+{
+	return __atomic_load_n(&v->url, __ATOMIC_ACQUIRE);
+}
+
+int vault_listens(struct vault *v, unsigned int port)
+{
+	char *url = NULL;
+	size_t n;
+
+	if (v->config.url)
+		url = strdup(v->config.url);
+	else if (asprintf(&url, "https://%s:%u", v->config.names[0], port) < 0)
+		url = NULL;
+	if (!url)
+		return -ENOMEM;
+	for (n = strlen(url); n > 0 && url[n - 1] == '/'; n--)
+		url[n - 1] = '\0';
+	__atomic_store_n(&v->url, url, __ATOMIC_RELEASE);
+	return 0;
 }
 
 /* --- credentials --- */

@@ -7,6 +7,7 @@
  *	vaultd.conf	how to listen, and limits
  *	vault.db	machines, objects, the audit log (db.h)
  *	repositories/	a directory store for each machine
+ *	identity/	the keys that sign tokens
  *	tls/		ca.crt ca.key server.crt server.key
  *
  * Errors:  negative errno, logged.
@@ -23,8 +24,11 @@
 #include "vault/objects.h"
 #include "vault/refusals.h"
 
+struct identity;
+
 struct vault {
 	char *dir;
+	char *url; /* atomic; vault_url() */
 	struct vault_config config;
 	struct authority authority;
 	struct db *db;
@@ -32,6 +36,7 @@ struct vault {
 	struct leases *leases;
 	struct gate *gate;
 	struct refusals *refusals;
+	struct identity *identity;
 };
 
 /* Make a vault in dir, which must be empty or not be there: -EEXIST (logged).
@@ -41,6 +46,11 @@ MUST_CHECK int vault_make(const char *dir, const char *config,
 /* -ENOENT (logged): there is no vault in dir. */
 MUST_CHECK int vault_open(const char *dir, struct vault *out);
 void vault_close(struct vault *v);
+
+/* How clients reach it, "https://HOST:PORT"; NULL: it does not listen yet. */
+const char *vault_url(const struct vault *v);
+/* It listens on this port. Once. */
+MUST_CHECK int vault_listens(struct vault *v, unsigned int port);
 
 /* A secret for one machine, as JSON for `tidemark register`. url NULL: that of
  * the configuration. */

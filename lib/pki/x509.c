@@ -265,6 +265,17 @@ int x509_to_pem(const struct x509_cert *c, struct buf *out)
 	return pki_take_bio(bio, out);
 }
 
+int x509_public_key(const struct x509_cert *c, struct pkey **out,
+		    const char **why)
+{
+	EVP_PKEY *evp = X509_get_pubkey(c->x);
+
+	if (!evp)
+		return pki_refuse(-EKEYREJECTED, why,
+				  "a key of a kind that is not known");
+	return pki_wrap(evp, false, out, why);
+}
+
 bool x509_has_key(const struct x509_cert *c, const struct pkey *key)
 {
 	EVP_PKEY *evp = X509_get0_pubkey(c->x);

@@ -75,6 +75,9 @@ const struct x509_info *x509_info(const struct x509_cert *c);
 struct span x509_der(const struct x509_cert *c);
 /* Append it. */
 MUST_CHECK int x509_to_pem(const struct x509_cert *c, struct buf *out);
+/* The public key that it is for, if pkey.h allows it: -EKEYREJECTED. */
+MUST_CHECK int x509_public_key(const struct x509_cert *c, struct pkey **out,
+			       const char **why);
 /* Is it for this key? */
 bool x509_has_key(const struct x509_cert *c, const struct pkey *key);
 
