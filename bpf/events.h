@@ -9,6 +9,14 @@
 
 #define DIOS_MAX 16384
 
+static __always_inline int mark_xfs(struct xfs_inode *ip, __u32 flags,
+				    __u64 from, __u64 to)
+{
+	if (!ip) /* see mark() */
+		return 0;
+	return mark(&ip->i_vnode, flags, from, to);
+}
+
 static __always_inline __u64 folio_bytes(struct folio *folio)
 {
 	struct folio___nr_pages *now = (void *)folio;

@@ -51,7 +51,7 @@ int BPF_PROG(ext4_dirty, struct inode *inode)
 SEC("tp_btf/ext4_journal_start_inode")
 int BPF_PROG(ext4_start, struct inode *inode)
 {
-	if (inode->i_ino == EXT4_BOOT_LOADER_INO)
+	if (inode && inode->i_ino == EXT4_BOOT_LOADER_INO)
 		lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
 	return mark(inode, TRACK_META, 0, 0);
 }
@@ -85,20 +85,20 @@ int BPF_PROG(ext4_insert, struct inode *inode, loff_t offset)
 SEC("tp_btf/xfs_inode_pin")
 int BPF_PROG(xfs_pin, struct xfs_inode *ip)
 {
-	return mark(&ip->i_vnode, TRACK_META, 0, 0);
+	return mark_xfs(ip, TRACK_META, 0, 0);
 }
 
 SEC("tp_btf/xfs_itruncate_extents_start")
 int BPF_PROG(xfs_truncate, struct xfs_inode *ip, loff_t size)
 {
-	return mark(&ip->i_vnode, TRACK_DATA, size, OFFSET_MAX);
+	return mark_xfs(ip, TRACK_DATA, size, OFFSET_MAX);
 }
 
 #define XFS_WHOLE(hook)                                                        \
 	SEC("tp_btf/" #hook)                                                   \
 	int BPF_PROG(hook, struct xfs_inode *ip)                               \
 	{                                                                      \
-		return mark(&ip->i_vnode, TRACK_DATA, 0, OFFSET_MAX);          \
+		return mark_xfs(ip, TRACK_DATA, 0, OFFSET_MAX);                \
 	}
 
 /* Also the first step of zeroing and of collapsing. */
@@ -111,6 +111,5 @@ SEC("tp_btf/xfs_reflink_remap_range")
 int BPF_PROG(xfs_remap, struct xfs_inode *src, loff_t from, loff_t len,
 	     struct xfs_inode *dest, loff_t to)
 {
-	return mark(&dest->i_vnode, TRACK_DATA, to,
-		    len > 0 ? to + len : OFFSET_MAX);
+	return mark_xfs(dest, TRACK_DATA, to, len > 0 ? to + len : OFFSET_MAX);
 }

@@ -385,13 +385,13 @@ int BPF_PROG(xfs_ioctl, struct file *file, unsigned int cmd)
 SEC("tp_btf/xfs_exchrange_before")
 int BPF_PROG(xfs_exchrange_before, struct xfs_inode *ip)
 {
-	return mark(&ip->i_vnode, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
+	return mark_xfs(ip, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
 }
 
 SEC("tp_btf/xfs_swap_extent_before")
 int BPF_PROG(xfs_swap_extent_before, struct xfs_inode *ip)
 {
-	return mark(&ip->i_vnode, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
+	return mark_xfs(ip, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
 }
 
 /* --- names: the file system has done its part --- */

@@ -34,6 +34,15 @@ guest() { "$TOP/tests/guest/run" "$@"; }
 	guest -t 280 "$TOP/tests/guest/hooks"
 }
 
+# The verifier of 6.13, and of 6.12's later releases, wants to see that what
+# the events of modules hand over is not NULL.
+@test "a newer kernel, with ext4 and xfs as modules, loads both hook sets" {
+	local newer=linux-image-amd64/bookworm-backports
+	"$TOP/tests/guest/kernel" $newer >"$T/kernel" 2>"$T/refused" ||
+		skip "$(tail -n 1 "$T/refused")"
+	expect 0 guest -k $newer -t 280 "$TOP/tests/guest/sets"
+}
+
 @test "ext4 by the hook set vfs: what it names is all that changed" {
 	guest -t 290 "$TOP/tests/torture/run" -f ext4 -e 3 -n 80 \
 		-s $((RANDOM * 32768 + RANDOM)) -o "--hooks vfs"
