@@ -38,6 +38,7 @@ COMMAND(schedule);
 COMMAND(jobs);
 COMMAND(register);
 COMMAND(unregister);
+COMMAND(machines);
 COMMAND(benchmark);
 COMMAND(version);
 COMMAND(completion);

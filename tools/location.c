@@ -34,30 +34,49 @@ bool location_is_past(const char *where)
 	return location_is_vault(where) && find_head(where);
 }
 
-static int open_past(const char *dir, const char *number, struct store **out)
+/* A machine's name or id after the last #, or NULL. */
+static char *find_source(char *dir)
 {
-	uint64_t head;
+	char *hash = strrchr(dir, '#');
 
+	return hash && hash[1] && !strchr(hash, '/') ? hash : NULL;
+}
+
+static int parse_head(const char *number, struct store_vault_options *opt)
+{
 	/* a vault counts up to 2^63 - 2 */
-	if (cli_parse_u64(number, &head) < 0 || head >= INT64_MAX) {
+	if (cli_parse_u64(number, &opt->head) < 0 || opt->head >= INT64_MAX) {
 		log_error("@%s is no number of a head", number);
 		return -EINVAL;
 	}
-	return store_open_vault_as_of(dir, head, out);
+	opt->past = true;
+	return 0;
 }
 
 static int open_vault(const char *where, struct store **out)
 {
-	const char *dir = where + strlen(prefix), *at = find_head(dir);
-	CLEANUP_FREE char *text =
-		strndup(dir, at ? (size_t)(at - dir) : strlen(dir));
-	int e;
+	CLEANUP_FREE char *text = strdup(where + strlen(prefix));
+	struct store_vault_options opt = { .dir = text };
+	char *at, *source;
+	int e = 0;
 
 	if (!text)
 		return -ENOMEM;
-	dir = *text ? text : REGISTRATION_DIR;
+	at = (char *)(uintptr_t)find_head(text);
+	if (at) {
+		*at = '\0';
+		e = parse_head(at + 1, &opt);
+	}
+	source = find_source(text);
+	if (source) {
+		*source = '\0';
+		opt.source = source + 1;
+	}
+	if (!*text)
+		opt.dir = REGISTRATION_DIR;
 	store_vault_interrupt(cli_interrupted);
-	e = at ? open_past(dir, at + 1, out) : store_open_vault(dir, out);
+	if (e == 0)
+		e = store_open_vault_with(&opt, out);
 	return e == -ENOENT ? -ENOKEY : e;
 }
 

@@ -5,12 +5,15 @@
  *	DIR            a directory
  *	vault:         the vault that this machine is registered with
  *	vault:DIR      the same, with the registration in DIR
- *	vault:[DIR]@N  that repository as it was with head N; read only
+ *	vault:[DIR]#M  the repository of machine M, a name or an id, with a
+ *	               registration that was made to restore; read only
+ *	vault:...@N    that repository as it was with head N; read only
  *
  * A directory of such a name is ./vault:.
  *
  * Errors:  of a directory those of store.h; of a vault those of
- *          store/vault.h, but -ENOKEY (logged) if there is no registration.
+ *          store/vault.h, but -ENOKEY (logged) if there is no registration,
+ *          or no such machine.
  */
 #ifndef TOOLS_LOCATION_H
 #define TOOLS_LOCATION_H

@@ -26,9 +26,11 @@ const struct cli_opt cli_global_opts[] = {
 	    .env = "TIDEMARK_REPOSITORY", .hint = CLI_HINT_DIR,
 	    .detail = "A directory; or vault: for the vault that this machine "
 		      "is registered with (tidemark-register(1)), vault:DIR "
-		      "if the registration is in DIR. vault:@N and vault:DIR@N "
-		      "show that repository as it was with head N, and what "
-		      "was forgotten since; nothing is written there."),
+		      "if the registration is in DIR. With #MACHINE behind that, "
+		      "another machine's repository, if the registration is "
+		      "one to restore; with @N, the repository as it was with "
+		      "head N, and what was forgotten since. Nothing is "
+		      "written to these."),
 	OPT(STRING, "passphrase-file", 'p', "FILE",
 	    "read the passphrase from a file", G,
 	    .excludes = "passphrase-fd passphrase-command",
@@ -703,14 +705,24 @@ const struct cli_verb cli_verbs[] = {
 	  "of its life are over.\n\n"
 	  "The vault's administrator makes the credentials with "
 	  "tidemark-vaultd credentials. A run that was cut off can be "
-	  "repeated with the same file. If the vault then says that they are "
-	  "used, it had registered this machine already: it is unregistered "
-	  "there, with tidemark-vaultd unregister, and new credentials are "
-	  "made.",
+	  "repeated with the same file and directory.\n\n"
+	  "With credentials to restore (tidemark-vaultd credentials "
+	  "--restore) this machine may read what others have stored, for some "
+	  "days, and do nothing else there: tidemark machines lists them, "
+	  "and -r vault:#MACHINE is the repository of one. Only its "
+	  "passphrase is needed besides. tidemark unregister gives the right "
+	  "back.",
 	  .examples = "Register, under the host's name\n"
 		      "\ttidemark register --vault-credentials server.json\n"
 		      "Then back up there\n"
-		      "\ttidemark -r vault: backup /etc /home\n",
+		      "\ttidemark -r vault: backup /etc /home\n"
+		      "With credentials to restore, beside an own "
+		      "registration\n"
+		      "\ttidemark register --vault-credentials restore.json "
+		      "--directory /root/restore\n"
+		      "Then restore another machine's files here\n"
+		      "\ttidemark -r vault:/root/restore#web1 restore "
+		      "latest:/srv --target /srv\n",
 	  .forms = no_args, .opts = register_opts, .run = cmd_register,
 	  .one_of = "vault-credentials", .aka = "enroll login" },
 	{ "unregister", VAULT, .help = "take this machine's registration back",
@@ -720,6 +732,15 @@ const struct cli_verb cli_verbs[] = {
 	  "to a machine that registers anew.",
 	  .forms = no_args, .opts = unregister_opts, .run = cmd_unregister,
 	  .aka = "logout" },
+	{ "machines", VAULT, .help = "list machines whose files can be restored",
+	  .detail =
+	  "Lists the machines whose repositories the registration may read, "
+	  "with the time of the newest recovery point by the vault's clock, "
+	  "the number of points, and the vault's id of the machine; with "
+	  "credentials to restore these are others, else it is this one. "
+	  "What an unregistered machine has stored is listed as well.",
+	  .forms = no_args, .opts = machines_opts, .run = cmd_machines,
+	  .prints = true },
 	{ "benchmark", OTHER, .help = "measure this machine",
 	  .detail = "Measures the building blocks: hashing, encryption, "
 		    "compression, chunking, and the repository's disk if one "

@@ -58,5 +58,6 @@ extern const struct cli_opt restore_opts[];
 
 extern const struct cli_opt register_opts[];
 extern const struct cli_opt unregister_opts[];
+extern const struct cli_opt machines_opts[];
 
 #endif /* TOOLS_VERBS_PRIVATE_H */

@@ -24,3 +24,4 @@ const struct cli_opt register_opts[] = {
 };
 
 const struct cli_opt unregister_opts[] = { DIRECTORY, OPT_END };
+const struct cli_opt machines_opts[] = { DIRECTORY, OPT_END };

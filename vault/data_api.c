@@ -63,12 +63,13 @@ static bool get_as_of(struct http_exchange *x, int64_t *out)
 
 /* -ECANCELED: answered. */
 static int get_target(struct http_exchange *x, struct vault *v, bool has_name,
-		      struct target *t)
+		      bool reads, struct target *t)
 {
 	int e;
 
 	memset(t, 0, sizeof(*t));
-	e = machine_auth(x, v, &t->machine);
+	e = reads ? repository_auth(x, v, &t->machine)
+		  : machine_auth(x, v, &t->machine);
 	if (e < 0)
 		return e;
 	t->name = has_name ? http_segment(x, 1) : NULL;
@@ -168,7 +169,7 @@ static int begin_upload(struct http_exchange *x, struct vault *v, bool has_name,
 
 	if (!u)
 		return -ENOMEM;
-	e = get_target(x, v, has_name, &u->target);
+	e = get_target(x, v, has_name, false, &u->target);
 	if (e == 0 && has_name)
 		snprintf(u->name, sizeof(u->name), "%s", u->target.name);
 	if (e == 0)
@@ -333,7 +334,7 @@ static int get_object(struct http_exchange *x, void *arg)
 	struct vault *v = arg;
 	struct target t;
 	uint64_t size;
-	int e = get_target(x, v, true, &t);
+	int e = get_target(x, v, true, true, &t);
 
 	if (e == 0)
 		e = objects_stat(v->objects, t.machine.id, t.cls, t.name,
@@ -370,7 +371,7 @@ static int list_objects(struct http_exchange *x, void *arg)
 	const char *after = http_query(x, "after");
 	struct page p = { .text = BUF_INIT(REPLY_MAX) };
 	struct target t;
-	int e = get_target(x, v, false, &t);
+	int e = get_target(x, v, false, true, &t);
 
 	if (e == 0)
 		e = objects_list(v->objects, t.machine.id, t.cls, t.as_of,
@@ -387,7 +388,7 @@ static int drop_object(struct http_exchange *x, void *arg)
 {
 	struct vault *v = arg;
 	struct target t;
-	int e = get_target(x, v, true, &t);
+	int e = get_target(x, v, true, false, &t);
 
 	if (e == 0)
 		e = objects_drop(v->objects, t.machine.id, t.cls, t.name);

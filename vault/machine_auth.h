@@ -6,7 +6,7 @@
 #define VAULT_MACHINE_AUTH_H
 
 #include "vault/http.h"
-#include "vault/machines.h"
+#include "vault/readers.h"
 
 struct vault;
 
@@ -14,5 +14,14 @@ struct vault;
  * valid, or asks too much (gate.h); that was answered (401, 429). */
 MUST_CHECK int machine_auth(struct http_exchange *x, struct vault *v,
 			    struct machine *out);
+
+/* Whose repository is to be read: the machine's own; or, if a reader asks, the
+ * one that it names (machine=ID). -ECANCELED: that was answered (401, 403). */
+MUST_CHECK int repository_auth(struct http_exchange *x, struct vault *v,
+			       struct machine *out);
+/* The reader whose connection it is. -ENOENT: it is none's. -ECANCELED: its
+ * right is over; that was answered (401). */
+MUST_CHECK int reader_auth(struct http_exchange *x, struct vault *v,
+			   struct vault_reader *out);
 
 #endif /* VAULT_MACHINE_AUTH_H */

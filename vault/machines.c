@@ -200,13 +200,31 @@ struct registration {
 	const struct machine_certificate *c;
 };
 
-static int find_credential(struct db *db, const uint8_t *hash,
-			   char vault[static MACHINE_ID_LEN + 1])
+static int take_use(void *arg, const struct db_row *row)
 {
-	int e = found(db_query(db, take_id, vault,
-			       "SELECT vault FROM credential WHERE hash = ?"
-			       " AND used IS NULL AND expires > ?",
-			       "bi", SPAN(hash, SHA256_LEN), clock_now()));
+	struct credential_use *u = arg;
+	struct span key = db_bytes(row, 3);
+
+	memset(u, 0, sizeof(*u));
+	snprintf(u->vault, sizeof(u->vault), "%s", db_text(row, 0));
+	snprintf(u->machine, sizeof(u->machine), "%s", db_text(row, 1) ?: "");
+	snprintf(u->name, sizeof(u->name), "%s", db_text(row, 2) ?: "");
+	if (key.len == sizeof(u->key))
+		memcpy(u->key, key.p, sizeof(u->key));
+	return 1;
+}
+
+static int find_credential(struct db *db, const uint8_t *hash,
+			   struct credential_use *out)
+{
+	int e = found(db_query(
+		db, take_use, out,
+		"SELECT credential.vault, machine.id, machine.name, key"
+		" FROM credential LEFT JOIN machine"
+		" ON machine.id = credential.machine AND removed IS NULL"
+		" WHERE hash = ? AND expires > ?"
+		" AND (used IS NULL OR machine.id IS NOT NULL)",
+		"bi", SPAN(hash, SHA256_LEN), clock_now()));
 
 	return e == -ENOENT ? -EACCES : e;
 }
@@ -214,12 +232,15 @@ static int find_credential(struct db *db, const uint8_t *hash,
 static int register_one(struct db *db, void *arg)
 {
 	const struct registration *r = arg;
-	char actor[64], vault[MACHINE_ID_LEN + 1];
+	char actor[64];
 	struct audit_line line = { 0,	    0,	    actor, "machine/register",
 				   r->name, "done", "" };
 	int64_t now = clock_now();
-	int e = find_credential(db, r->hash, vault);
+	struct credential_use use;
+	int e = find_credential(db, r->hash, &use);
 
+	if (e == 0 && use.machine[0])
+		e = -EACCES;
 	if (e < 0)
 		return e;
 	snprintf(actor, sizeof(actor), "machine %s", r->id);
@@ -227,23 +248,26 @@ static int register_one(struct db *db, void *arg)
 		    "INSERT INTO machine(id, vault, name, registered, policy)"
 		    " SELECT ?, ?, ?, ?, id FROM policy"
 		    " WHERE vault = ? AND name = ?",
-		    "sssiss", r->id, vault, r->name, now, vault,
+		    "sssiss", r->id, use.vault, r->name, now, use.vault,
 		    POLICY_DEFAULT);
 	if (e >= 0)
-		e = db_exec(db, "UPDATE credential SET used = ? WHERE hash = ?",
-			    "ib", now, SPAN(r->hash, sizeof(r->hash)));
+		e = db_exec(db,
+			    "UPDATE credential SET used = ?, machine = ?,"
+			    " key = ? WHERE hash = ?",
+			    "isbb", now, r->id, SPAN(r->c->key, SHA256_LEN),
+			    SPAN(r->hash, sizeof(r->hash)));
 	if (e >= 0)
 		e = audit_add(db, &line);
 	return e < 0 ? e : add_certificate(db, r->id, r->c);
 }
 
 int credential_check(struct db *db, const uint8_t secret[static CREDENTIAL_LEN],
-		     char vault[static MACHINE_ID_LEN + 1])
+		     struct credential_use *out)
 {
 	uint8_t hash[SHA256_LEN];
 
 	sha256_once(SPAN(secret, CREDENTIAL_LEN), hash);
-	return find_credential(db, hash, vault);
+	return find_credential(db, hash, out);
 }
 
 int machine_register(struct db *db, const uint8_t secret[static CREDENTIAL_LEN],
@@ -355,4 +379,45 @@ int machines_list(struct db *db, machine_fn *fn, void *arg)
 			" FROM point WHERE point.machine = machine.id)"
 			" FROM machine ORDER BY name, registered",
 			"");
+}
+
+struct finding {
+	struct machine *out;
+	unsigned int n;
+};
+
+static int take_found(void *arg, const struct db_row *row)
+{
+	struct finding *f = arg;
+
+	if (f->n++ == 0)
+		(void)take_machine(f->out, row);
+	return 0;
+}
+
+/* Those with recovery points, else those without. */
+int machine_find(struct db *db, const char *vault, const char *word,
+		 struct machine *out)
+{
+	struct finding f = { out, 0 };
+	int e = found(db_query(db, take_machine, out,
+			       "SELECT " MACHINE_COLUMNS
+			       " FROM machine WHERE vault = ? AND id = ?",
+			       "ss", vault, word));
+
+	if (e != -ENOENT)
+		return e;
+	e = db_query(db, take_found, &f,
+		     "SELECT " MACHINE_COLUMNS " FROM machine WHERE vault = ?"
+		     " AND name = ? AND EXISTS (SELECT 1 FROM point"
+		     " WHERE point.machine = machine.id)",
+		     "ss", vault, word);
+	if (e == 0 && f.n == 0)
+		e = db_query(db, take_found, &f,
+			     "SELECT " MACHINE_COLUMNS " FROM machine"
+			     " WHERE vault = ? AND name = ?",
+			     "ss", vault, word);
+	if (e < 0)
+		return e;
+	return f.n == 0 ? -ENOENT : f.n > 1 ? -EMLINK : 0;
 }

@@ -59,12 +59,23 @@ MUST_CHECK int credential_add(struct db *db, const char *vault,
 struct machine_certificate {
 	uint8_t hash[SHA256_LEN]; /* of its DER */
 	int64_t expires;
+	uint8_t key[SHA256_LEN]; /* of the public key */
 };
 
-/* Would machine_register() take it? -EACCES. */
+/* What a secret is good for. */
+struct credential_use {
+	char vault[MACHINE_ID_LEN + 1];
+	/* Empty: machine_register() would take it. Else it did, for this one
+	 * and this key: if both ask again, the answer was lost. */
+	char machine[MACHINE_ID_LEN + 1];
+	char name[MACHINE_NAME_MAX + 1];
+	uint8_t key[SHA256_LEN];
+};
+
+/* -EACCES: not known, too old, or used by a machine that is gone. */
 MUST_CHECK int credential_check(struct db *db,
 				const uint8_t secret[static CREDENTIAL_LEN],
-				char vault[static MACHINE_ID_LEN + 1]);
+				struct credential_use *out);
 /* Together: the secret is used up, the machine id is there with its name and
  * certificate. */
 MUST_CHECK int machine_register(struct db *db,
@@ -80,6 +91,11 @@ MUST_CHECK int certificate_add(struct db *db, const char *machine,
 MUST_CHECK int machine_of_certificate(struct db *db,
 				      const uint8_t hash[static SHA256_LEN],
 				      struct machine *out);
+
+/* By its id, or its name in a vault. Of several with that name the one that
+ * has recovery points; -EMLINK: more than one has. */
+MUST_CHECK int machine_find(struct db *db, const char *vault, const char *word,
+			    struct machine *out);
 
 typedef int machine_fn(void *arg, const struct machine *m);
 MUST_CHECK int machines_list(struct db *db, machine_fn *fn, void *arg);

@@ -16,9 +16,9 @@
 #include "vault/collect.h"
 #include "vault/identity/cli.h"
 #include "vault/identity/identity.h"
-#include "vault/machines.h"
 #include "vault/operate.h"
 #include "vault/policy.h"
+#include "vault/readers.h"
 #include "vault/report.h"
 #include "vault/serve.h"
 #include "version.h"
@@ -41,6 +41,13 @@ static const char usage[] =
 	"    --vault NAME         (default)\n"
 	"    --url URL            how the machine reaches this one\n"
 	"    --output FILE        (standard output)\n"
+	"    --restore            instead for who restores what others have\n"
+	"                         stored, and reads only\n"
+	"    --machine ID|NAME    that machine's alone (every one's)\n"
+	"    --days N             until then (2)\n"
+	"  readers DIR          who may restore\n"
+	"    --json\n"
+	"  revoke DIR ID        who may restore may not any more\n"
 	"  machines DIR         who is registered, and what is kept\n"
 	"    --json\n"
 	"  points DIR ID        the recovery points of a machine, and why "
@@ -83,10 +90,11 @@ static const char usage[] =
 
 struct options {
 	const char *command, *dir, *target;
-	const char *listen, *vault, *policy, *url, *output;
+	const char *listen, *vault, *policy, *url, *output, *machine;
 	const char *names[NAMES_MAX];
 	unsigned int n_names;
-	bool json, clock_is_right, all;
+	unsigned int days;
+	bool json, clock_is_right, all, restore;
 	struct quota_words quota;
 	struct serve_options serve;
 };
@@ -154,7 +162,9 @@ static int do_init(struct options *o)
 static int do_credentials(struct vault *v, const struct options *o)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(4 * X509_CERT_MAX);
-	int e = vault_credentials(v, o->vault, o->url, &b);
+	int e = o->restore ? vault_restore_credentials(v, o->vault, o->machine,
+						       o->days, o->url, &b)
+			   : vault_credentials(v, o->vault, o->url, &b);
 
 	if (e == 0)
 		e = o->output
@@ -172,6 +182,17 @@ static int do_unregister(struct vault *v, const struct options *o)
 
 	if (e == -ENOENT)
 		log_error("no registered machine has the id %s", o->target);
+	return e;
+}
+
+static int do_revoke(struct vault *v, const struct options *o)
+{
+	int e = reader_revoke(v->db, o->target, "local root");
+
+	if (e == -ENOENT)
+		log_error("nobody who may restore has the id %s, or it was "
+			  "revoked before",
+			  o->target);
 	return e;
 }
 
@@ -232,6 +253,10 @@ static int run_command(struct vault *v, struct options *o)
 		return operate_alerts(v, o->all, o->json);
 	if (!strcmp(o->command, "acknowledge"))
 		return operate_acknowledge(v, o->target);
+	if (!strcmp(o->command, "readers"))
+		return report_readers(v, o->json);
+	if (!strcmp(o->command, "revoke"))
+		return do_revoke(v, o);
 	if (!strcmp(o->command, "audit"))
 		return report_audit(v, o->json);
 	return report_audit_verdict(v);
@@ -258,6 +283,9 @@ enum {
 	OPT_POLICY,
 	OPT_URL,
 	OPT_OUTPUT,
+	OPT_RESTORE,
+	OPT_MACHINE,
+	OPT_DAYS,
 	OPT_CLOCK_IS_RIGHT,
 	OPT_JSON,
 	OPT_RUN,
@@ -277,6 +305,9 @@ static const struct option long_options[] = {
 	{ "policy", 1, NULL, OPT_POLICY },
 	{ "url", 1, NULL, OPT_URL },
 	{ "output", 1, NULL, OPT_OUTPUT },
+	{ "restore", 0, NULL, OPT_RESTORE },
+	{ "machine", 1, NULL, OPT_MACHINE },
+	{ "days", 1, NULL, OPT_DAYS },
 	{ "clock-is-right", 0, NULL, OPT_CLOCK_IS_RIGHT },
 	{ "json", 0, NULL, OPT_JSON },
 	{ "run", 0, NULL, OPT_RUN },
@@ -295,6 +326,19 @@ static int bad_usage(void)
 {
 	fputs(usage, stderr);
 	return -EINVAL;
+}
+
+static int take_days(struct options *o)
+{
+	char *end;
+	unsigned long n = strtoul(optarg, &end, 10);
+
+	if (*end || n == 0 || n > READER_DAYS_MAX) {
+		log_error("--days is from 1 to %d", READER_DAYS_MAX);
+		return -EINVAL;
+	}
+	o->days = (unsigned int)n;
+	return 0;
 }
 
 static int take_option(struct options *o, int c, char **argv)
@@ -317,6 +361,14 @@ static int take_option(struct options *o, int c, char **argv)
 	case OPT_URL:
 		o->url = optarg;
 		return 0;
+	case OPT_RESTORE:
+		o->restore = true;
+		return 0;
+	case OPT_MACHINE:
+		o->machine = optarg;
+		return 0;
+	case OPT_DAYS:
+		return take_days(o);
 	case OPT_CLOCK_IS_RIGHT:
 		o->clock_is_right = true;
 		return 0;
@@ -366,6 +418,7 @@ static const struct command {
 	{ "credentials", NO_WORD },  { "machines", NO_WORD },
 	{ "points", WORD },	     { "policy", MAYBE_WORD },
 	{ "collect", NO_WORD },	     { "unregister", WORD },
+	{ "readers", NO_WORD },	     { "revoke", WORD },
 	{ "quota", MAYBE_WORD },     { "alerts", NO_WORD },
 	{ "acknowledge", WORD },     { "audit", NO_WORD },
 	{ "audit-verify", NO_WORD },
@@ -378,6 +431,8 @@ static int check_words(const struct options *o)
 	for (i = 0; o->command && o->dir && i < ARRAY_LEN(commands); i++) {
 		if (strcmp(o->command, commands[i].name) != 0)
 			continue;
+		if ((o->machine || o->days != READER_DAYS) && !o->restore)
+			break; /* these say what may be restored */
 		if (commands[i].word == MAYBE_WORD ||
 		    (commands[i].word == WORD) == (o->target != NULL))
 			return 0;
@@ -426,7 +481,8 @@ int main(int argc, char **argv)
 {
 	struct options o = { .listen = "127.0.0.1:8443",
 			     .vault = "default",
-			     .policy = POLICY_DEFAULT };
+			     .policy = POLICY_DEFAULT,
+			     .days = READER_DAYS };
 	int e;
 
 	umask(077);

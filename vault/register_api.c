@@ -10,15 +10,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "vault/machine_auth.h"
+#include "vault/register_private.h"
 #include "vault/vault.h"
-
-struct registering {
-	uint8_t secret[CREDENTIAL_LEN];
-	const char *name, *request;
-	char id[MACHINE_ID_LEN + 1];
-	char vault[MACHINE_ID_LEN + 1];
-	struct x509_cert *cert;
-};
 
 static int parse_request(struct http_exchange *x, struct json **j)
 {
@@ -49,8 +42,8 @@ static int get_members(struct http_exchange *x, const struct json *j,
 	return e < 0 ? e : -ECANCELED;
 }
 
-static int sign(struct http_exchange *x, struct vault *v, const char *request,
-		const char *name, const char *id, struct x509_cert **out)
+int register_sign(struct http_exchange *x, struct vault *v, const char *request,
+		  const char *name, const char *id, struct x509_cert **out)
 {
 	const char *why = NULL;
 	int e = authority_sign(&v->authority, SPAN(request, strlen(request)),
@@ -69,28 +62,30 @@ static struct machine_certificate hash_of(const struct x509_cert *cert)
 	struct machine_certificate c;
 
 	memcpy(c.hash, x509_info(cert)->sha256, sizeof(c.hash));
+	memcpy(c.key, x509_info(cert)->key_sha256, sizeof(c.key));
 	c.expires = x509_info(cert)->not_after;
 	return c;
 }
 
-static int answer_certificate(struct http_exchange *x, struct vault *v,
-			      const char *id, const char *vault,
-			      const struct x509_cert *cert)
+int register_answer(struct http_exchange *x, struct vault *v,
+		    const struct registering *r, int64_t restore_until)
 {
 	CLEANUP_BUF struct buf pem = BUF_INIT(2 * X509_CERT_MAX);
 	CLEANUP_BUF struct buf ca = BUF_INIT(2 * X509_CERT_MAX);
 	CLEANUP_BUF struct buf b = BUF_INIT(8 * X509_CERT_MAX);
 	struct json_out j = JSON_OUT(&b);
-	int e = x509_to_pem(cert, &pem);
+	int e = x509_to_pem(r->cert, &pem);
 
 	if (e == 0)
 		e = x509_to_pem(v->authority.ca, &ca);
 	if (e < 0)
 		return e;
 	json_object(&j, NULL);
-	json_str(&j, "machine", id);
-	json_str(&j, "vault", vault);
-	json_i64(&j, "expires", x509_info(cert)->not_after);
+	json_str(&j, "machine", r->id);
+	json_str(&j, "vault", r->vault);
+	json_i64(&j, "expires", restore_until ?: x509_info(r->cert)->not_after);
+	if (restore_until)
+		json_bool(&j, "restore", true);
 	json_strn(&j, "certificate", SPAN_OF(&pem));
 	json_strn(&j, "authority", SPAN_OF(&ca));
 	json_close(&j);
@@ -98,8 +93,8 @@ static int answer_certificate(struct http_exchange *x, struct vault *v,
 	return e < 0 ? e : http_reply_json(x, 201, SPAN_OF(&b));
 }
 
-static int refuse(struct http_exchange *x, struct vault *v,
-		  const struct registering *r, int err)
+int register_refuse(struct http_exchange *x, struct vault *v,
+		    const struct registering *r, int err)
 {
 	int e = refusals_note(v->refusals, v->db, http_address(x), r->name,
 			      err == -EACCES ? "credentials"
@@ -118,27 +113,73 @@ static int refuse(struct http_exchange *x, struct vault *v,
 				r->name);
 }
 
-static int register_machine(struct http_exchange *x, struct vault *v,
-			    struct registering *r)
+static int register_new(struct http_exchange *x, struct vault *v,
+			struct registering *r)
 {
 	struct machine_certificate c;
-	int e = credential_check(v->db, r->secret, r->vault);
+	int e;
 
 	uuid_make(r->id);
-	if (e == 0)
-		e = sign(x, v, r->request, r->name, r->id, &r->cert);
+	e = register_sign(x, v, r->request, r->name, r->id, &r->cert);
 	if (e == 0)
 		e = objects_add_machine(v->objects, r->id);
 	if (e == 0) {
 		c = hash_of(r->cert);
 		e = machine_register(v->db, r->secret, r->id, r->name, &c);
 	}
-	if (e == -EACCES || e == -EEXIST)
-		return refuse(x, v, r, e);
+	if (e == 0)
+		log_info("machine %s is registered as %s", r->name, r->id);
+	return e;
+}
+
+/* The secret was used. By this machine, which has not heard of it? */
+static int register_again(struct http_exchange *x, struct vault *v,
+			  struct registering *r,
+			  const struct credential_use *use)
+{
+	struct machine_certificate c;
+	int e = strcmp(use->name, r->name) ? -EACCES : 0;
+
+	memcpy(r->id, use->machine, sizeof(r->id));
+	if (e == 0)
+		e = register_sign(x, v, r->request, r->name, r->id, &r->cert);
 	if (e < 0)
 		return e;
-	log_info("machine %s is registered as %s", r->name, r->id);
-	return answer_certificate(x, v, r->id, r->vault, r->cert);
+	c = hash_of(r->cert);
+	if (memcmp(c.key, use->key, sizeof(c.key)) != 0)
+		return -EACCES;
+	log_info("machine %s asks again for its registration as %s", r->name,
+		 r->id);
+	return certificate_add(v->db, r->id, &c);
+}
+
+static int register_once(struct http_exchange *x, struct vault *v,
+			 struct registering *r)
+{
+	struct credential_use use;
+	int e = credential_check(v->db, r->secret, &use);
+
+	if (e < 0)
+		return e;
+	memcpy(r->vault, use.vault, sizeof(r->vault));
+	x509_free(TAKE_PTR(r->cert));
+	return use.machine[0] ? register_again(x, v, r, &use)
+			      : register_new(x, v, r);
+}
+
+static int register_machine(struct http_exchange *x, struct vault *v,
+			    struct registering *r)
+{
+	int e = register_once(x, v, r);
+
+	/* an earlier try of the same may have come in between */
+	if (e == -EACCES)
+		e = register_once(x, v, r);
+	if (e == -EACCES)
+		return register_reader(x, v, r);
+	if (e == -EEXIST)
+		return register_refuse(x, v, r, e);
+	return e < 0 ? e : register_answer(x, v, r, 0);
 }
 
 static int on_register(struct http_exchange *x, void *arg)
@@ -165,6 +206,7 @@ static int on_renew(struct http_exchange *x, void *arg)
 	struct vault *v = arg;
 	CLEANUP_JSON struct json *j = NULL;
 	CLEANUP_X509 struct x509_cert *cert = NULL;
+	struct registering r = { 0 };
 	struct machine_certificate c;
 	struct machine m;
 	const char *request;
@@ -174,14 +216,18 @@ static int on_renew(struct http_exchange *x, void *arg)
 		e = parse_request(x, &j);
 	if (e == 0) {
 		request = json_to_str(json_get(j, "request"));
-		e = sign(x, v, request ?: "", m.name, m.id, &cert);
+		e = register_sign(x, v, request ?: "", m.name, m.id, &cert);
 	}
 	if (e == 0) {
 		c = hash_of(cert);
 		e = certificate_add(v->db, m.id, &c);
 	}
-	if (e == 0)
-		e = answer_certificate(x, v, m.id, m.vault, cert);
+	if (e == 0) {
+		memcpy(r.id, m.id, sizeof(r.id));
+		memcpy(r.vault, m.vault, sizeof(r.vault));
+		r.cert = cert;
+		e = register_answer(x, v, &r, 0);
+	}
 	return e == -ECANCELED ? 0 : e;
 }
 
@@ -189,9 +235,14 @@ static int on_unregister(struct http_exchange *x, void *arg)
 {
 	struct vault *v = arg;
 	struct machine m;
+	struct vault_reader r;
 	char actor[64];
-	int e = machine_auth(x, v, &m);
+	int e = reader_auth(x, v, &r);
 
+	if (e == 0)
+		return end_reader(x, v, &r);
+	if (e == -ENOENT)
+		e = machine_auth(x, v, &m);
 	if (e == 0) {
 		snprintf(actor, sizeof(actor), "machine %s", m.id);
 		e = machine_unregister(v->db, m.id, actor);

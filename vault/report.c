@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "vault/audit.h"
 #include "vault/collect.h"
-#include "vault/machines.h"
 #include "vault/policy.h"
+#include "vault/readers.h"
 
 static const char *time_text(char out[32], int64_t t)
 {
@@ -62,6 +63,50 @@ static int print_machine(void *arg, const struct machine *m)
 	json_i64(&j, "bytes", m->bytes);
 	json_close(&j);
 	return print_json(&b, &j);
+}
+
+static const char *state_of(const struct vault_reader *r)
+{
+	if (r->revoked)
+		return "revoked";
+	if (r->expires <= clock_now())
+		return "over";
+	return r->used ? "in use" : "not used";
+}
+
+static int print_reader(void *arg, const struct vault_reader *r)
+{
+	const bool *json = arg;
+	CLEANUP_BUF struct buf b = BUF_INIT(8192);
+	struct json_out j = JSON_OUT(&b);
+	char until[32];
+
+	if (!*json) {
+		printf("%s  %-8s until %s  %-36s  %s\n", r->id, state_of(r),
+		       time_text(until, r->expires),
+		       r->machine[0] ? r->machine : "every machine",
+		       r->used ? r->name : "-");
+		return 0;
+	}
+	json_object(&j, NULL);
+	json_str(&j, "message_type", "reader");
+	json_str(&j, "reader", r->id);
+	json_str(&j, "state", state_of(r));
+	if (r->machine[0])
+		json_str(&j, "machine", r->machine);
+	if (r->used)
+		json_str(&j, "name", r->name);
+	json_i64(&j, "created", r->created);
+	json_i64(&j, "expires", r->expires);
+	json_i64(&j, "used", r->used);
+	json_i64(&j, "revoked", r->revoked);
+	json_close(&j);
+	return print_json(&b, &j);
+}
+
+int report_readers(struct vault *v, bool json)
+{
+	return readers_list(v->db, print_reader, &json);
 }
 
 static int print_line(void *arg, const struct audit_line *l,

@@ -12,6 +12,8 @@
 
 MUST_CHECK int report_machines(struct vault *v, bool json);
 MUST_CHECK int report_points(struct vault *v, const char *machine, bool json);
+/* Who may restore what others have stored. */
+MUST_CHECK int report_readers(struct vault *v, bool json);
 MUST_CHECK int report_policies(struct vault *v);
 MUST_CHECK int report_audit(struct vault *v, bool json);
 /* -EUCLEAN: a line was changed or taken out. */

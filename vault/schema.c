@@ -216,5 +216,26 @@ static const char identity[] =
 	" updated_by TEXT NOT NULL, UNIQUE (principal, scope, role))"
 	" STRICT, WITHOUT ROWID;";
 
+static const char restoring[] =
+	/* who may read what another has stored; machine null: all of a vault */
+	"CREATE TABLE reader ("
+	" id TEXT PRIMARY KEY, vault TEXT NOT NULL REFERENCES vault(id)"
+	" ON DELETE CASCADE,"
+	" machine TEXT REFERENCES machine(id) ON DELETE CASCADE,"
+	" secret BLOB NOT NULL UNIQUE,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" used INTEGER, revoked INTEGER, name TEXT, key BLOB,"
+	" fingerprint BLOB UNIQUE) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE reading ("
+	" reader TEXT NOT NULL REFERENCES reader(id) ON DELETE CASCADE,"
+	" machine TEXT NOT NULL REFERENCES machine(id) ON DELETE CASCADE,"
+	" began INTEGER NOT NULL,"
+	" PRIMARY KEY (reader, machine)) STRICT, WITHOUT ROWID;"
+	/* whom a secret made known: who asks again with the same key has not
+	 * heard the answer */
+	"ALTER TABLE credential ADD COLUMN machine TEXT"
+	" REFERENCES machine(id) ON DELETE SET NULL;"
+	"ALTER TABLE credential ADD COLUMN key BLOB;";
+
 const char *const schema_steps[SCHEMA_VERSION] = { first, resources, monitoring,
-						   identity };
+						   identity, restoring };

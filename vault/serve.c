@@ -18,6 +18,7 @@
 #include "vault/data_api.h"
 #include "vault/http.h"
 #include "vault/identity/token_api.h"
+#include "vault/reader_api.h"
 #include "vault/register_api.h"
 
 #define SECONDS 60  /* without a byte, or for a request's head */
@@ -210,6 +211,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 	add_routes(&routes, data_routes, n_data_routes);
 	add_routes(&routes, register_routes, n_register_routes);
 	add_routes(&routes, token_routes, n_token_routes);
+	add_routes(&routes, reader_routes, n_reader_routes);
 	service_log_init();
 	block_signals(&set, &old);
 	r = start(v, &routes, &h);

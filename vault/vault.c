@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "vault/identity/identity.h"
-#include "vault/machines.h"
+#include "vault/readers.h"
 
 #define FORMAT 1 /* of a credentials file */
 
@@ -196,7 +196,7 @@ static int default_url(const struct vault_config *c, char **out)
 
 static int write_credentials(const struct vault *v, const char *vault_name,
 			     const char *url, const uint8_t *secret,
-			     int64_t expires, struct buf *out)
+			     int64_t expires, bool restore, struct buf *out)
 {
 	CLEANUP_BUF struct buf ca = BUF_INIT(2 * X509_CERT_MAX);
 	struct json_out j = JSON_OUT(out);
@@ -210,11 +210,22 @@ static int write_credentials(const struct vault *v, const char *vault_name,
 	json_str(&j, "url", url);
 	json_str(&j, "vault", vault_name);
 	json_i64(&j, "expires", expires);
+	if (restore)
+		json_bool(&j, "restore", true);
 	json_hex(&j, "secret", secret, CREDENTIAL_LEN);
 	json_strn(&j, "authority", SPAN_OF(&ca));
 	json_close(&j);
 	e = json_end(&j);
 	return e < 0 ? e : buf_u8(out, '\n');
+}
+
+static int find_vault(struct vault *v, const char *name, char *id)
+{
+	int e = vault_find(v->db, name, id);
+
+	if (e == -ENOENT)
+		log_error("there is no vault %s here", name);
+	return e;
 }
 
 int vault_credentials(struct vault *v, const char *vault_name, const char *url,
@@ -224,10 +235,8 @@ int vault_credentials(struct vault *v, const char *vault_name, const char *url,
 	uint8_t secret[CREDENTIAL_LEN];
 	char id[MACHINE_ID_LEN + 1];
 	int64_t expires = clock_now() + CREDENTIAL_DAYS * 86400;
-	int e = vault_find(v->db, vault_name, id);
+	int e = find_vault(v, vault_name, id);
 
-	if (e == -ENOENT)
-		log_error("there is no vault %s here", vault_name);
 	if (e == 0)
 		e = default_url(&v->config, &own);
 	random_bytes(secret, sizeof(secret));
@@ -235,7 +244,49 @@ int vault_credentials(struct vault *v, const char *vault_name, const char *url,
 		e = credential_add(v->db, id, secret, expires, "local root");
 	if (e == 0)
 		e = write_credentials(v, vault_name, url ? url : own, secret,
-				      expires, out);
+				      expires, false, out);
+	secret_wipe(secret, sizeof(secret));
+	return e;
+}
+
+static int find_source(struct vault *v, const char *vault, const char *word,
+		       struct machine *out)
+{
+	int e = machine_find(v->db, vault, word, out);
+
+	if (e == -ENOENT)
+		log_error("there is no machine %s here: tidemark-vaultd "
+			  "machines %s shows them",
+			  word, v->dir);
+	if (e == -EMLINK)
+		log_error("several machines are called %s: give the id of one "
+			  "of them, which tidemark-vaultd machines %s shows",
+			  word, v->dir);
+	return e;
+}
+
+int vault_restore_credentials(struct vault *v, const char *vault_name,
+			      const char *machine, unsigned int days,
+			      const char *url, struct buf *out)
+{
+	CLEANUP_FREE char *own = NULL;
+	uint8_t secret[CREDENTIAL_LEN];
+	char id[MACHINE_ID_LEN + 1], reader[MACHINE_ID_LEN + 1];
+	int64_t expires = clock_now() + days * 86400ll;
+	struct machine m;
+	int e = find_vault(v, vault_name, id);
+
+	if (e == 0 && machine)
+		e = find_source(v, id, machine, &m);
+	if (e == 0)
+		e = default_url(&v->config, &own);
+	random_bytes(secret, sizeof(secret));
+	if (e == 0)
+		e = reader_allow(v->db, id, machine ? m.id : NULL, secret,
+				 expires, "local root", reader);
+	if (e == 0)
+		e = write_credentials(v, vault_name, url ? url : own, secret,
+				      expires, true, out);
 	secret_wipe(secret, sizeof(secret));
 	return e;
 }

@@ -56,5 +56,11 @@ MUST_CHECK int vault_listens(struct vault *v, unsigned int port);
  * the configuration. */
 MUST_CHECK int vault_credentials(struct vault *v, const char *vault_name,
 				 const char *url, struct buf *out);
+/* The same for who may restore (readers.h), for so many days. machine: an id
+ * or a name; NULL: every one of the vault. */
+MUST_CHECK int vault_restore_credentials(struct vault *v,
+					 const char *vault_name,
+					 const char *machine, unsigned int days,
+					 const char *url, struct buf *out);
 
 #endif /* VAULT_VAULT_H */

@@ -176,7 +176,8 @@ static int read_facts(struct x509_cert *c, const char **why)
 				  "the certificate's extensions are damaged");
 	info->is_ca = X509_check_ca(c->x) == 1;
 	if (EVP_Digest(c->der, (size_t)c->der_len, info->sha256, NULL,
-		       EVP_sha256(), NULL) != 1)
+		       EVP_sha256(), NULL) != 1 ||
+	    X509_pubkey_digest(c->x, EVP_sha256(), info->key_sha256, NULL) != 1)
 		return pki_fail(-EIO);
 	r = read_serial(c->x, info, why);
 	if (r == 0)

@@ -54,7 +54,8 @@ struct x509_info {
 	char machine[X509_UUID_LEN + 1];       /* "" if it is no machine's */
 	int64_t not_before;
 	int64_t not_after;
-	uint8_t sha256[X509_SHA256_LEN]; /* of the DER */
+	uint8_t sha256[X509_SHA256_LEN];     /* of the DER */
+	uint8_t key_sha256[X509_SHA256_LEN]; /* of the public key's bytes */
 	bool is_ca;
 };
 

@@ -108,7 +108,7 @@ static int read_credentials(const char *file, struct credentials *c)
 
 /* --- certificates --- */
 
-static int client_of(const struct registration *r, struct vault_http **out)
+int vault_http_of(const struct registration *r, struct vault_http **out)
 {
 	const struct vault_http_options opt = {
 		.url = r->url,
@@ -176,12 +176,18 @@ static int take_answer(struct registration *r, const struct pkey *key,
 {
 	CLEANUP_JSON struct json *j = NULL;
 	const char *machine, *cert, *why = NULL;
+	uint64_t until = 0;
 	int e = json_parse(answer, ANSWER_MAX, &j);
 
 	if (e == -ENOMEM)
 		return e;
 	machine = json_to_str(json_get(j, "machine"));
 	cert = json_to_str(json_get(j, "certificate"));
+	r->restores = false;
+	(void)!json_to_bool(json_get(j, "restore"), &r->restores);
+	if (e == 0 && r->restores)
+		e = json_to_u64(json_get(j, "expires"), &until);
+	r->restore_until = (int64_t)MIN(until, (uint64_t)INT64_MAX);
 	if (e < 0 || !machine || !cert || !x509_is_uuid(machine)) {
 		log_error("the vault %s has answered what is no certificate",
 			  r->url);
@@ -205,18 +211,12 @@ static int take_answer(struct registration *r, const struct pkey *key,
 /* --- registering --- */
 
 static int refused(const struct vault_http *h, const struct vault_request *q,
-		   const struct credentials *c, const struct registration *r,
-		   bool again)
+		   const struct credentials *c, const struct registration *r)
 {
 	if (q->status == 403) {
 		log_error("the vault %s does not take the credentials in %s: "
-			  "%s%s",
-			  r->url, c->file, q->message,
-			  again ? " An earlier run may have used them up and "
-				  "been cut off: then unregister the machine "
-				  "on the vault first (tidemark-vaultd "
-				  "machines, unregister)."
-				: "");
+			  "%s",
+			  r->url, c->file, q->message);
 		return -EACCES;
 	}
 	if (q->status == 409) {
@@ -227,9 +227,10 @@ static int refused(const struct vault_http *h, const struct vault_request *q,
 	return vault_http_judge(h, q);
 }
 
-/* again: the key was there before. */
+/* The secret works once, but again for the same key: a lost answer is asked
+ * for again, here and by the next run. */
 static int ask(const struct credentials *c, struct registration *r,
-	       const struct pkey *key, bool again)
+	       const struct pkey *key)
 {
 	CLEANUP_SECRET_BUF struct buf body = BUF_INIT(2 * X509_REQUEST_MAX);
 	CLEANUP_BUF struct buf answer = BUF_INIT(ANSWER_MAX);
@@ -239,23 +240,22 @@ static int ask(const struct credentials *c, struct registration *r,
 		.method = "POST",
 		.path = "/v1/register",
 		.into = &answer,
-		.once = true, /* a secret that works once */
 	};
 	int e = request_body(c, r->name, key, &body);
 
 	if (e == 0)
-		e = client_of(r, &h);
+		e = vault_http_of(r, &h);
 	if (e < 0)
 		return e;
 	q.body = SPAN_OF(&body);
 	e = vault_http_send(h, &q);
 	if (e == -EIO)
-		log_error("repeat this with the same credentials; if the vault "
-			  "then says that they are used, it had registered "
-			  "this machine: unregister it there and make new "
-			  "credentials");
+		log_error("this machine may be registered or not; repeat this "
+			  "with the same credentials and directory (%s), "
+			  "which keeps the key",
+			  r->dir);
 	else if (e == 0 && q.status != 201)
-		e = refused(h, &q, c, r, again) ?: -EPROTO;
+		e = refused(h, &q, c, r) ?: -EPROTO;
 	else if (e == 0)
 		e = take_answer(r, key, SPAN_OF(&answer));
 	vault_http_free(h);
@@ -322,7 +322,7 @@ static int enroll(const struct credentials *c, const char *dir,
 	if (e == 0)
 		e = get_key(fd, dir, &key, &again);
 	if (e == 0)
-		e = ask(c, r, key, again);
+		e = ask(c, r, key);
 	if (e == 0)
 		return registration_save(fd, r);
 	/* refused for good: the key is nobody's */
@@ -371,7 +371,7 @@ static int ask_again(struct registration *r, const struct pkey *key)
 	int e = request_body(NULL, r->name, key, &body);
 
 	if (e == 0)
-		e = client_of(r, &h);
+		e = vault_http_of(r, &h);
 	if (e < 0)
 		return e;
 	q.body = SPAN_OF(&body);
@@ -399,12 +399,26 @@ static int renew(struct registration *r)
 	return e < 0 ? e : registration_save_certificate(fd, r);
 }
 
+static int check_right(const struct registration *r, int64_t now)
+{
+	if (MIN(r->restore_until, r->not_after) > now)
+		return 0;
+	log_error("the right to restore in %s is over: have the vault's "
+		  "administrator make new credentials (tidemark-vaultd "
+		  "credentials --restore), then tidemark unregister and "
+		  "tidemark register (or is this machine's clock wrong?)",
+		  r->dir);
+	return -EKEYEXPIRED;
+}
+
 int registration_renew(struct registration *r)
 {
 	struct registration next = *r; /* borrows all but the certificate */
 	int64_t now = clock_now();
 	int e;
 
+	if (r->restores)
+		return check_right(r, now);
 	if (r->not_after - now > (r->not_after - r->not_before) / 3)
 		return 0;
 	if (r->not_after <= now) {
@@ -445,7 +459,7 @@ static int tell_vault(const struct registration *r)
 		.path = "/v1/machine",
 		.once = true,
 	};
-	int e = client_of(r, &h);
+	int e = vault_http_of(r, &h);
 
 	if (e == 0)
 		e = vault_http_send(h, &q);

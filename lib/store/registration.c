@@ -60,6 +60,18 @@ static char *member(const struct json *j, const char *name)
 	return text ? strdup(text) : NULL;
 }
 
+/* Only who restores has these. */
+static int read_restore(const struct json *j, struct registration *r)
+{
+	const struct json *until = json_get(j, "restore_until");
+	uint64_t n = 0;
+	int e = until ? json_to_u64(until, &n) : 0;
+
+	r->restores = until != NULL;
+	r->restore_until = (int64_t)MIN(n, (uint64_t)INT64_MAX);
+	return e;
+}
+
 static int read_record(int fd, struct registration *r)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(TEXT_MAX);
@@ -82,7 +94,7 @@ static int read_record(int fd, struct registration *r)
 	r->machine = member(j, "machine");
 	r->name = member(j, "name");
 	if (e < 0 || !r->url || !r->vault || !r->machine || !r->name ||
-	    !vault_url_is_good(r->url))
+	    !vault_url_is_good(r->url) || read_restore(j, r) < 0)
 		return fail(r->dir, REGISTRATION_RECORD, -EUCLEAN,
 			    "it is damaged");
 	return 0;
@@ -179,6 +191,8 @@ int registration_save(int fd, const struct registration *r)
 	json_str(&j, "vault", r->vault);
 	json_str(&j, "machine", r->machine);
 	json_str(&j, "name", r->name);
+	if (r->restores)
+		json_i64(&j, "restore_until", r->restore_until);
 	json_close(&j);
 	e = json_end(&j);
 	if (e == 0)

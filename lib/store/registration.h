@@ -8,6 +8,9 @@
  *	registration.json  where the vault is, and who we are there; written
  *	                   last: with it the registration is there
  *
+ * One that was made with credentials to restore is not a machine's own: it is
+ * for reading what others have stored, until a time, and is not renewed.
+ *
  * The key is durable before it is asked for a certificate, so that a run that
  * was killed can be repeated.
  *
@@ -24,6 +27,7 @@
 #ifndef STORE_REGISTRATION_H
 #define STORE_REGISTRATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -37,6 +41,8 @@ struct registration {
 	char *url, *vault, *machine, *name;
 	struct buf key, certificate, authority; /* PEM */
 	int64_t not_before, not_after;		/* of the certificate */
+	bool restores;	       /* what others have stored, and nothing else */
+	int64_t restore_until; /* if so */
 };
 
 MUST_CHECK int registration_load(const char *dir, struct registration *out);
@@ -46,7 +52,8 @@ void registration_release(struct registration *r);
  * The directory is made if need be. */
 MUST_CHECK int registration_make(const char *dir, const char *credentials,
 				 const char *name, struct registration *out);
-/* A new certificate for the same key, when less than a third of the old one's
+/* -EKEYEXPIRED if it is to restore, and that is over. Else, and if it is not:
+ * a new certificate for the same key, when less than a third of the old one's
  * life is left. If there is none to be had, that is a warning as long as the
  * old one is good. */
 MUST_CHECK int registration_renew(struct registration *r);

@@ -11,6 +11,7 @@
 #include "store/vault_private.h"
 
 #define PAGE_MAX (2u << 20) /* bytes of one page of a listing */
+#define MACHINE_TEXT_MAX (SOURCE_NAME_MAX + 24)
 
 /* --- requests --- */
 
@@ -27,13 +28,18 @@ const char *vault_what(char out[static VAULT_WHAT_MAX], const char *verb,
 void vault_path(char out[static VAULT_PATH_MAX], const struct vault_store *v,
 		enum store_class cls, const char *name)
 {
-	char as_of[40] = "";
+	bool has_source = v->source.machine[0] != '\0';
+	char as_of[40] = "", source[64] = "";
 
+	if (has_source)
+		snprintf(source, sizeof(source), "?machine=%s",
+			 v->source.machine);
 	if (v->as_of != VAULT_NOW)
-		snprintf(as_of, sizeof(as_of), "?as-of=%llu",
-			 (unsigned long long)v->as_of);
-	snprintf(out, VAULT_PATH_MAX, "/v1/objects/%s%s%s%s",
-		 store_class_name(cls), name ? "/" : "", name ?: "", as_of);
+		snprintf(as_of, sizeof(as_of), "%cas-of=%llu",
+			 has_source ? '&' : '?', (unsigned long long)v->as_of);
+	snprintf(out, VAULT_PATH_MAX, "/v1/objects/%s%s%s%s%s",
+		 store_class_name(cls), name ? "/" : "", name ?: "", source,
+		 as_of);
 }
 
 int vault_ask(struct vault_store *v, struct vault_request *q)
@@ -45,10 +51,11 @@ int vault_ask(struct vault_store *v, struct vault_request *q)
 
 int vault_may_write(const struct vault_store *v, const char *what)
 {
-	if (v->as_of == VAULT_NOW)
+	if (v->as_of == VAULT_NOW && !v->source.machine[0])
 		return 0;
-	log_error("%s: %s can only be read: it is as of a head that is past",
-		  what, v->text);
+	log_error("%s: %s can only be read: it is %s", what, v->text,
+		  v->source.machine[0] ? "another machine's"
+				       : "as of a head that is past");
 	return -EROFS;
 }
 
@@ -287,12 +294,14 @@ static const struct store_kind vault_kind = {
 static int make_text(struct vault_store *v)
 {
 	const struct registration *r = &v->registration;
-	char as_of[48] = "";
+	char as_of[48] = "", of[MACHINE_TEXT_MAX] = "";
 
+	if (v->source.machine[0])
+		snprintf(of, sizeof(of), ", repository of %s", v->source.name);
 	if (v->as_of != VAULT_NOW)
 		snprintf(as_of, sizeof(as_of), " as of head %llu",
 			 (unsigned long long)v->as_of);
-	if (asprintf(&v->text, "the vault %s%s", r->url, as_of) < 0) {
+	if (asprintf(&v->text, "the vault %s%s%s", r->url, of, as_of) < 0) {
 		v->text = NULL;
 		return -ENOMEM;
 	}
@@ -300,26 +309,39 @@ static int make_text(struct vault_store *v)
 	return 0;
 }
 
-static int open_vault(struct vault_store *v, const char *dir)
+static int find_source(struct vault_store *v, const char *source)
 {
-	struct vault_http_options opt = { .directory = dir };
 	const struct registration *r = &v->registration;
-	int e = registration_load(dir, &v->registration);
+
+	if (r->restores)
+		return sources_find(v->http, r, source, &v->source);
+	if (!source || !strcasecmp(source, r->name) ||
+	    !strcmp(source, r->machine))
+		return 0;
+	log_error("the registration in %s is that of the machine %s: to read "
+		  "the repository of %s, have the vault's administrator make "
+		  "credentials (tidemark-vaultd credentials --restore), and "
+		  "register with them in another --directory",
+		  r->dir, r->name, source);
+	return -EACCES;
+}
+
+static int open_vault(struct vault_store *v,
+		      const struct store_vault_options *opt)
+{
+	int e = registration_load(opt->dir, &v->registration);
 
 	if (e == 0)
 		e = registration_renew(&v->registration);
 	if (e == 0)
-		e = make_text(v);
-	if (e < 0)
-		return e;
-	opt.url = r->url;
-	opt.authority = SPAN_OF(&r->authority);
-	opt.certificate = SPAN_OF(&r->certificate);
-	opt.key = SPAN_OF(&r->key);
-	return vault_http_new(&opt, &v->http);
+		e = vault_http_of(&v->registration, &v->http);
+	if (e == 0)
+		e = find_source(v, opt->source);
+	return e < 0 ? e : make_text(v);
 }
 
-int store_open_vault_as_of(const char *dir, uint64_t head, struct store **out)
+int store_open_vault_with(const struct store_vault_options *opt,
+			  struct store **out)
 {
 	struct vault_store *v = calloc(1, sizeof(*v));
 	int e;
@@ -328,9 +350,9 @@ int store_open_vault_as_of(const char *dir, uint64_t head, struct store **out)
 		return -ENOMEM;
 	v->base.kind = &vault_kind;
 	v->base.scratch = vault_scratch();
-	v->as_of = head;
+	v->as_of = opt->past ? opt->head : VAULT_NOW;
 	vault_leases_init(v);
-	e = open_vault(v, dir);
+	e = open_vault(v, opt);
 	if (e < 0)
 		vault_free(&v->base);
 	else
@@ -340,7 +362,9 @@ int store_open_vault_as_of(const char *dir, uint64_t head, struct store **out)
 
 int store_open_vault(const char *dir, struct store **out)
 {
-	return store_open_vault_as_of(dir, VAULT_NOW, out);
+	const struct store_vault_options opt = { .dir = dir };
+
+	return store_open_vault_with(&opt, out);
 }
 
 void store_vault_interrupt(bool (*interrupted)(void))

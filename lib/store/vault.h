@@ -15,7 +15,7 @@
  * Errors:  besides those of store.h, -EACCES: the vault takes the machine's
  *          certificate no more, or is not the one that we know; -EIO: out
  *          of reach; -ENOSPC: its disk is full or the quota used up; -EROFS:
- *          the store is as of a head. All are logged.
+ *          the store is as of a head, or another machine's. All are logged.
  * Threads: as store.h. Its own threads send and renew leases; do not fork and
  *          go on with it in the child.
  * Source:  docs/vault-protocol.md.
@@ -23,16 +23,29 @@
 #ifndef STORE_VAULT_H
 #define STORE_VAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/store.h"
 
-/* dir holds a registration (registration.h), whose errors these are. Asks
- * nothing of the vault, unless the certificate is old and is renewed. */
+struct store_vault_options {
+	const char *dir; /* holds a registration (registration.h) */
+	/* Another machine's, by its name or id (sources.h); read only. NULL:
+	 * this one's; or, if the registration is to restore, the only one
+	 * there is. */
+	const char *source;
+	/* As it was with that head, whatever was deleted since; read only. */
+	bool past;
+	uint64_t head;
+};
+
+/* Errors also of registration.h, and of sources_find(). Asks nothing of the
+ * vault, unless the certificate is old and is renewed, or a source is to be
+ * found. */
+MUST_CHECK int store_open_vault_with(const struct store_vault_options *opt,
+				     struct store **out);
+/* This machine's own, as it is now. */
 MUST_CHECK int store_open_vault(const char *dir, struct store **out);
-/* As it was with that head, whatever was deleted since; read only. */
-MUST_CHECK int store_open_vault_as_of(const char *dir, uint64_t head,
-				      struct store **out);
 /* From now on, waiting for a vault ends (-EINTR) when the function says so. */
 void store_vault_interrupt(bool (*interrupted)(void));
 

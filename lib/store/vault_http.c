@@ -736,9 +736,13 @@ int vault_http_judge(const struct vault_http *h, const struct vault_request *q)
 
 	switch (q->status) {
 	case 401:
+		if (!strcmp(q->code, "RightEnded"))
+			return say(h, q, -EACCES, "");
 		return say(h, q, -EACCES,
 			   "the vault does not know this machine (any more): "
 			   "register it anew, with tidemark register");
+	case 403:
+		return say(h, q, -EACCES, "");
 	case 404:
 		/* a HEAD has no body; others say who it is that answers */
 		if (is_head || !strcmp(q->code, "ObjectNotFound") ||

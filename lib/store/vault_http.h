@@ -46,6 +46,10 @@ struct vault_http_options {
 bool vault_url_is_good(const char *url);
 MUST_CHECK int vault_http_new(const struct vault_http_options *opt,
 			      struct vault_http **out);
+/* The same of a registration; without a certificate yet, as a stranger. */
+struct registration;
+MUST_CHECK int vault_http_of(const struct registration *r,
+			     struct vault_http **out);
 /* NULL is allowed. No request may be under way. */
 void vault_http_free(struct vault_http *h);
 

@@ -9,6 +9,7 @@
 
 #include "store/kind.h"
 #include "store/registration.h"
+#include "store/sources.h"
 #include "store/vault_http.h"
 
 #define VAULT_NOW UINT64_MAX
@@ -22,6 +23,8 @@ struct vault_store {
 	struct vault_http *http;
 	char *text;	/* for messages */
 	uint64_t as_of; /* VAULT_NOW, or a head's number */
+	/* whose repository it is, if not this machine's */
+	struct vault_source source;
 
 	/* vault_lease.c */
 	pthread_mutex_t lock; /* of all below */

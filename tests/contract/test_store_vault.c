@@ -112,6 +112,9 @@ static void test_as_of_a_head_is_what_was_there_then(void **state)
 	struct fixture *f = *state;
 	const char *old = NAMED(f, STORE_PACK, "", HELLO);
 	const char *new = NAMED(f, STORE_PACK, "", WORLD);
+	const struct store_vault_options opt = { .dir = f->repo,
+						 .past = true,
+						 .head = 1 };
 	struct store *past;
 	char name[17];
 
@@ -121,7 +124,7 @@ static void test_as_of_a_head_is_what_was_there_then(void **state)
 	assert_int_equal(0, store_put(f->s, STORE_PACK, new, WORLD));
 	assert_int_equal(0, store_put(f->s, STORE_HEAD, head(name, 2), HELLO));
 	assert_int_equal(-ENOENT, get_size(f->s, STORE_PACK, old));
-	assert_int_equal(0, store_open_vault_as_of(f->repo, 1, &past));
+	assert_int_equal(0, store_open_vault_with(&opt, &past));
 	assert_object(past, STORE_PACK, old, HELLO);
 	assert_int_equal(-ENOENT, get_size(past, STORE_PACK, new));
 	assert_int_equal(1, count_objects(past, STORE_PACK));

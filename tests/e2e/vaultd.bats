@@ -51,8 +51,25 @@ setup() {
 	vault_starts --clock "$T/clock"
 	register_request one
 	asked 201 machine ask /v1/register --data-binary "@$T/one.json"
+	id=$(jq -r .machine <<<"${lines[0]}")
+	# who asks again with the same key has not heard the answer
+	asked 201 "$id" ask /v1/register --data-binary "@$T/one.json"
+	jq -r .certificate <<<"${lines[0]}" >"$T/one.crt"
+	asked 200 "$id" ask_as one /v1/machine
+	[ "$(vaultd machines "$VAULT" | wc -l)" -eq 1 ]
+	cp "$T/one.json" "$T/same.json"
+	jq '.name = "other"' same.json >one.json
 	asked 403 InvalidCredentials ask /v1/register \
 		--data-binary "@$T/one.json"
+	register_request other
+	jq --rawfile request "$T/other.csr" '.request = $request' same.json \
+		>one.json
+	asked 403 InvalidCredentials ask /v1/register \
+		--data-binary "@$T/one.json"
+	# nor when it is gone
+	asked 204 "" ask_as one /v1/machine -X DELETE
+	asked 403 InvalidCredentials ask /v1/register \
+		--data-binary "@$T/same.json"
 	register_request two
 	date -u -d '+10 days +1 minute' +%Y-%m-%dT%H:%M:%SZ >"$T/clock"
 	asked 403 InvalidCredentials ask /v1/register \

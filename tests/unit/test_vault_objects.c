@@ -17,7 +17,7 @@ static char machine[MACHINE_ID_LEN + 1];
 static int setup(void **state)
 {
 	uint8_t secret[CREDENTIAL_LEN] = { 7 };
-	struct machine_certificate c = { { 1 }, INT64_MAX };
+	struct machine_certificate c = { { 1 }, INT64_MAX, { 2 } };
 	char vault[MACHINE_ID_LEN + 1];
 
 	make_dir(state);
