@@ -226,9 +226,15 @@ static int answer_stored(struct http_exchange *x, const char *name, bool is_new)
 static int end_put(struct http_exchange *x, void *arg, void *state)
 {
 	struct upload *u = state;
-	int e = object_writer_commit(TAKE_PTR(u->w), u->name);
+	const char *read = http_header(x, "Tidemark-Read");
+	int e;
 
 	(void)arg;
+	if (read && u->target.cls == STORE_HEAD)
+		object_writer_state_read(
+			u->w, (int64_t)MIN(strtoull(read, NULL, 10),
+					   (unsigned long long)INT64_MAX));
+	e = object_writer_commit(TAKE_PTR(u->w), u->name);
 	e = e < 0 ? answer_target(x, e, &u->target)
 		  : answer_stored(x, u->name, true);
 	free(u);

@@ -72,6 +72,8 @@ static const char usage[] =
 	"  alerts DIR           what an administrator has to know\n"
 	"    --all                also what was acknowledged\n"
 	"    --json\n"
+	"  monitor-token DIR NAME  a token that may read /metrics\n"
+	"    --revoke             it may no longer\n"
 	"  acknowledge DIR ID   an alert was seen to\n"
 	"  identity DIR ACTION  who may ask for tokens:\n"
 	"    list; add NAME; remove WHO; secret WHO; secrets WHO;\n"
@@ -94,7 +96,7 @@ struct options {
 	const char *names[NAMES_MAX];
 	unsigned int n_names;
 	unsigned int days;
-	bool json, clock_is_right, all, restore;
+	bool json, clock_is_right, all, restore, revoke;
 	struct quota_words quota;
 	struct serve_options serve;
 };
@@ -251,6 +253,8 @@ static int run_command(struct vault *v, struct options *o)
 		return operate_quota(v, o->target, &o->quota, o->json);
 	if (!strcmp(o->command, "alerts"))
 		return operate_alerts(v, o->all, o->json);
+	if (!strcmp(o->command, "monitor-token"))
+		return operate_monitor_token(v, o->target, o->revoke);
 	if (!strcmp(o->command, "acknowledge"))
 		return operate_acknowledge(v, o->target);
 	if (!strcmp(o->command, "readers"))
@@ -294,6 +298,7 @@ enum {
 	OPT_OBJECTS,
 	OPT_DEFAULT,
 	OPT_ALL,
+	OPT_REVOKE,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -316,6 +321,7 @@ static const struct option long_options[] = {
 	{ "objects", 1, NULL, OPT_OBJECTS },
 	{ "default", 0, NULL, OPT_DEFAULT },
 	{ "all", 0, NULL, OPT_ALL },
+	{ "revoke", 0, NULL, OPT_REVOKE },
 	{ "verbose", 0, NULL, 'v' },
 	{ "version", 0, NULL, OPT_VERSION },
 	{ "help", 0, NULL, OPT_HELP },
@@ -387,6 +393,9 @@ static int take_option(struct options *o, int c, char **argv)
 	case OPT_DEFAULT:
 		o->quota.is_default = true;
 		return 0;
+	case OPT_REVOKE:
+		o->revoke = true;
+		return 0;
 	case OPT_ALL:
 		o->all = true;
 		return 0;
@@ -414,14 +423,14 @@ static const struct command {
 	const char *name;
 	enum { NO_WORD, MAYBE_WORD, WORD } word;
 } commands[] = {
-	{ "init", NO_WORD },	     { "serve", NO_WORD },
-	{ "credentials", NO_WORD },  { "machines", NO_WORD },
-	{ "points", WORD },	     { "policy", MAYBE_WORD },
-	{ "collect", NO_WORD },	     { "unregister", WORD },
-	{ "readers", NO_WORD },	     { "revoke", WORD },
-	{ "quota", MAYBE_WORD },     { "alerts", NO_WORD },
-	{ "acknowledge", WORD },     { "audit", NO_WORD },
-	{ "audit-verify", NO_WORD },
+	{ "init", NO_WORD },	    { "serve", NO_WORD },
+	{ "credentials", NO_WORD }, { "machines", NO_WORD },
+	{ "points", WORD },	    { "policy", MAYBE_WORD },
+	{ "collect", NO_WORD },	    { "unregister", WORD },
+	{ "readers", NO_WORD },	    { "revoke", WORD },
+	{ "quota", MAYBE_WORD },    { "alerts", NO_WORD },
+	{ "monitor-token", WORD },  { "acknowledge", WORD },
+	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
 };
 
 static int check_words(const struct options *o)

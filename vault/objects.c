@@ -53,6 +53,7 @@ struct object_writer {
 	struct store_writer *w;
 	struct sha256 *h;
 	uint64_t size;
+	int64_t read; /* stated; 0: not */
 };
 
 /* --- repositories --- */
@@ -216,6 +217,11 @@ int object_writer_append(struct object_writer *w, struct span data)
 	return store_writer_append(w->w, data);
 }
 
+void object_writer_state_read(struct object_writer *w, int64_t bytes)
+{
+	w->read = bytes;
+}
+
 void object_writer_abort(struct object_writer *w)
 {
 	if (!w)
@@ -254,12 +260,14 @@ static int add_point(struct db *db, const struct row *row)
 	int e;
 
 	e = db_exec(db,
-		    "INSERT INTO point(machine, head, arrived, bytes)"
-		    " SELECT machine, since_head, ?, SUM(size) FROM object"
+		    "INSERT INTO point(machine, head, arrived, bytes,"
+		    " read_bytes)"
+		    " SELECT machine, since_head, ?, SUM(size), NULLIF(?, 0)"
+		    " FROM object"
 		    " WHERE machine = ? AND since_head = ?"
 		    " GROUP BY machine, since_head"
 		    " HAVING MAX(class = ?) = 1",
-		    "isii", clock_now(), machine, row->head,
+		    "iisii", clock_now(), row->w->read, machine, row->head,
 		    (int64_t)STORE_SNAPSHOT);
 	if (e >= 0)
 		e = db_exec(db, "UPDATE machine SET head = ? WHERE id = ?",

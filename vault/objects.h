@@ -58,6 +58,9 @@ MUST_CHECK int object_writer_open(struct objects *o, const char *machine,
 				  struct object_writer **out);
 /* -EMSGSIZE: more than an object of its class may have. */
 MUST_CHECK int object_writer_append(struct object_writer *w, struct span data);
+/* Of a head that makes a recovery point: how many bytes the machine says it
+ * has read for it. */
+void object_writer_state_read(struct object_writer *w, int64_t bytes);
 /* name: what it must be; or empty, for a class of objects that are named by
  * their hash: then it is filled in. Frees w in every case. -EEXIST: it was
  * there already, whole and durable. */

@@ -13,7 +13,9 @@
 #include "base/log.h"
 #include "vault/alerts.h"
 #include "vault/machines.h"
+#include "vault/monitor_api.h"
 #include "vault/quota.h"
+#include "vault/watch.h"
 
 #define ACTOR "local root"
 
@@ -180,7 +182,9 @@ static int print_alert(void *arg, const struct alert *a)
 
 int operate_alerts(struct vault *v, bool all, bool json)
 {
-	return alerts_list(v->db, all, print_alert, &json);
+	int e = watch_pass(v);
+
+	return e < 0 ? e : alerts_list(v->db, all, print_alert, &json);
 }
 
 int operate_acknowledge(struct vault *v, const char *id)
@@ -194,4 +198,30 @@ int operate_acknowledge(struct vault *v, const char *id)
 			  "tidemark-vaultd alerts %s lists them",
 			  id, v->dir);
 	return e;
+}
+
+/* --- tokens --- */
+
+int operate_monitor_token(struct vault *v, const char *name, bool revoke)
+{
+	char token[2 * MONITOR_TOKEN_LEN + 1];
+	int e;
+
+	if (!machine_name_is_valid(name)) {
+		log_error("%s is no name: letters, digits, dots, underscores "
+			  "and hyphens",
+			  name);
+		return -EINVAL;
+	}
+	e = revoke ? monitor_token_revoke(v->db, name, ACTOR)
+		   : monitor_token_add(v->db, name, ACTOR, token);
+	if (e == -ENOENT)
+		log_error("there is no token %s", name);
+	if (e == -EEXIST)
+		log_error("there is a token %s: --revoke takes it away", name);
+	if (e < 0 || revoke)
+		return e;
+	printf("%s\n", token);
+	secret_wipe(token, sizeof(token));
+	return 0;
 }

@@ -20,6 +20,9 @@ MUST_CHECK int operate_quota(struct vault *v, const char *machine,
 			     const struct quota_words *w, bool json);
 /* Look around first, as a server does each minute. */
 MUST_CHECK int operate_alerts(struct vault *v, bool all, bool json);
+/* Print a new one, or take one away. */
+MUST_CHECK int operate_monitor_token(struct vault *v, const char *name,
+				     bool revoke);
 MUST_CHECK int operate_acknowledge(struct vault *v, const char *id);
 
 #endif /* VAULT_OPERATE_H */

@@ -173,7 +173,6 @@ static const char monitoring[] =
 	" head INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	/* what an agent says of a recovery point */
 	"ALTER TABLE point ADD COLUMN read_bytes INTEGER;"
-	"ALTER TABLE point ADD COLUMN changed_files INTEGER;"
 	/* tokens that may read /metrics: their hashes */
 	"CREATE TABLE monitor_token ("
 	" hash BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE,"

@@ -19,25 +19,14 @@
 #include "vault/http.h"
 #include "vault/identity/token_api.h"
 #include "vault/reader_api.h"
+#include "vault/metrics.h"
+#include "vault/monitor_api.h"
 #include "vault/register_api.h"
+#include "vault/watch.h"
 
 #define SECONDS 60  /* without a byte, or for a request's head */
 #define LISTEN_FD 3 /* sd_listen_fds(3) */
 #define COLLECT_SECONDS 3600
-
-static int on_health(struct http_exchange *x, void *arg)
-{
-	static const char text[] = "{\"status\":\"ok\"}";
-	struct vault *v = arg;
-	int64_t n;
-	int e = db_number(v->db, &n, "SELECT COUNT(*) FROM vault", "");
-
-	return e < 0 ? e : http_reply_json(x, 200, SPAN(text, strlen(text)));
-}
-
-static const struct http_route own_routes[] = {
-	{ "GET", "/health", on_health, NULL, 0 },
-};
 
 /* --- who may come, and what came of it --- */
 
@@ -54,6 +43,7 @@ static void over(const struct http_exchange *x, void *arg,
 	const struct vault *v = arg;
 
 	gate_over(v->gate, x, o);
+	metrics_over(v->metrics, o);
 }
 
 /* --- routes --- */
@@ -184,6 +174,7 @@ static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
 	for (;;) {
 		collect_at_times(v, &collected);
 		(void)!refusals_flush(v->refusals, v->db, false);
+		(void)!watch_pass(v);
 		signal = sigtimedwait(set, NULL, &minute);
 		if (signal < 0)
 			continue;
@@ -207,16 +198,20 @@ int serve(struct vault *v, const struct serve_options *opt)
 	sigset_t set, old;
 	int r;
 
-	add_routes(&routes, own_routes, ARRAY_LEN(own_routes));
+	add_routes(&routes, monitor_routes, n_monitor_routes);
 	add_routes(&routes, data_routes, n_data_routes);
 	add_routes(&routes, register_routes, n_register_routes);
 	add_routes(&routes, token_routes, n_token_routes);
 	add_routes(&routes, reader_routes, n_reader_routes);
 	service_log_init();
 	block_signals(&set, &old);
-	r = start(v, &routes, &h);
-	if (r < 0)
+	r = metrics_new(routes.v, routes.n, &v->metrics);
+	if (r == 0)
+		r = start(v, &routes, &h);
+	if (r < 0) {
+		metrics_free(TAKE_PTR(v->metrics));
 		return r;
+	}
 	log_info("the vault in %s listens on port %u", v->dir,
 		 (unsigned int)http_port(h));
 	r = vault_listens(v, http_port(h));
@@ -232,6 +227,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 		r = wait_for_end(v, command, &set);
 	service_notify("STOPPING=1\n");
 	http_stop(h);
+	metrics_free(TAKE_PTR(v->metrics));
 	(void)!refusals_flush(v->refusals, v->db, true);
 	return r;
 }

@@ -25,6 +25,7 @@
 #include "vault/refusals.h"
 
 struct identity;
+struct metrics;
 
 struct vault {
 	char *dir;
@@ -37,6 +38,7 @@ struct vault {
 	struct gate *gate;
 	struct refusals *refusals;
 	struct identity *identity;
+	struct metrics *metrics; /* of a server; else NULL */
 };
 
 /* Make a vault in dir, which must be empty or not be there: -EEXIST (logged).
