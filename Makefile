@@ -44,7 +44,7 @@ FUZZ_SECONDS ?= 20
 # --- what pkg-config knows ------------------------------------------------
 # Goals that install the packages first, or need none, are let through.
 PKGS := libcrypto libzstd libcjson lmdb fuse3 libargon2 liburing libbpf inih \
-	libmicrohttpd gnutls sqlite3 libcurl
+	libmicrohttpd gnutls sqlite3 libcurl libseccomp
 PKG_FREE := clean deps demo test bench format dist help
 ifneq ($(filter-out $(PKG_FREE),$(or $(MAKECMDGOALS),all)),)
 $(foreach p,$(PKGS),$(if $(shell pkg-config --exists $(p) && echo y),,\

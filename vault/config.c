@@ -151,7 +151,6 @@ static const struct key {
 } keys[] = {
 	TEXT("vault", "listen", listen),
 	TEXT("vault", "url", url),
-	TEXT("vault", "user", user),
 	NUMBER("limits", "connections", connections, 1, COUNT_MAX),
 	NUMBER("limits", "connections-per-address", connections_per_address, 1,
 	       COUNT_MAX),

@@ -24,7 +24,6 @@ struct vault_config {
 	char *url;    /* for machines; NULL: of the first name */
 	char *names[VAULT_NAMES_MAX]; /* of the server, for its certificate */
 	unsigned int n_names;
-	char *user; /* that a server becomes; NULL: see sandbox.h */
 
 	/* [limits]; 0: no limit */
 	uint64_t connections, connections_per_address;

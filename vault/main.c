@@ -20,6 +20,7 @@
 #include "vault/policy.h"
 #include "vault/readers.h"
 #include "vault/report.h"
+#include "vault/sandbox.h"
 #include "vault/serve.h"
 #include "version.h"
 
@@ -32,6 +33,7 @@ static const char usage[] =
 	"    --name HOST          what machines call this one, a host name or\n"
 	"                         an address; may be repeated (localhost)\n"
 	"    --vault NAME         (default)\n"
+	"    --user NAME          whose it is, and who serves it\n"
 	"  serve DIR            take and give, until SIGTERM\n"
 	"    --run COMMAND ARG... as long as it runs, with "
 	"TIDEMARK_VAULT_URL\n"
@@ -92,7 +94,7 @@ static const char usage[] =
 
 struct options {
 	const char *command, *dir, *target;
-	const char *listen, *vault, *policy, *url, *output, *machine;
+	const char *listen, *vault, *policy, *url, *output, *machine, *user;
 	const char *names[NAMES_MAX];
 	unsigned int n_names;
 	unsigned int days;
@@ -135,7 +137,11 @@ static int do_init(struct options *o)
 
 	if (o->n_names == 0)
 		o->names[o->n_names++] = "localhost";
-	e = config_text(o, &config);
+	e = o->user ? sandbox_give(o->dir, o->user) : 0;
+	if (e == 0)
+		e = sandbox_become_owner(o->dir, false);
+	if (e == 0)
+		e = config_text(o, &config);
 	if (e == 0)
 		e = vault_make(o->dir, (const char *)config.p, o->vault);
 	if (e == 0)
@@ -168,6 +174,9 @@ static int do_credentials(struct vault *v, const struct options *o)
 						       o->days, o->url, &b)
 			   : vault_credentials(v, o->vault, o->url, &b);
 
+	/* the vault's user may write its own files only */
+	if (e == 0)
+		e = sandbox_leave();
 	if (e == 0)
 		e = o->output
 			    ? io_replace_file(AT_FDCWD, o->output, SPAN_OF(&b))
@@ -175,7 +184,7 @@ static int do_credentials(struct vault *v, const struct options *o)
 	if (e < 0 && o->output)
 		log_error("write %s: %s", o->output, log_strerror(e));
 	secret_wipe(b.p, b.len);
-	return e;
+	return e < 0 ? e : sandbox_return();
 }
 
 static int do_unregister(struct vault *v, const struct options *o)
@@ -269,8 +278,10 @@ static int run_command(struct vault *v, struct options *o)
 static int with_vault(struct options *o)
 {
 	struct vault v;
-	int e = vault_open(o->dir, &v);
+	int e = sandbox_become_owner(o->dir, !strcmp(o->command, "serve"));
 
+	if (e == 0)
+		e = vault_open(o->dir, &v);
 	if (e < 0)
 		return e;
 	e = run_command(&v, o);
@@ -298,6 +309,7 @@ enum {
 	OPT_OBJECTS,
 	OPT_DEFAULT,
 	OPT_ALL,
+	OPT_USER,
 	OPT_REVOKE,
 	OPT_VERSION,
 	OPT_HELP
@@ -321,6 +333,7 @@ static const struct option long_options[] = {
 	{ "objects", 1, NULL, OPT_OBJECTS },
 	{ "default", 0, NULL, OPT_DEFAULT },
 	{ "all", 0, NULL, OPT_ALL },
+	{ "user", 1, NULL, OPT_USER },
 	{ "revoke", 0, NULL, OPT_REVOKE },
 	{ "verbose", 0, NULL, 'v' },
 	{ "version", 0, NULL, OPT_VERSION },
@@ -395,6 +408,9 @@ static int take_option(struct options *o, int c, char **argv)
 		return 0;
 	case OPT_REVOKE:
 		o->revoke = true;
+		return 0;
+	case OPT_USER:
+		o->user = optarg;
 		return 0;
 	case OPT_ALL:
 		o->all = true;

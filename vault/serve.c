@@ -6,12 +6,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/service.h"
 #include "vault/collect.h"
@@ -22,10 +24,10 @@
 #include "vault/metrics.h"
 #include "vault/monitor_api.h"
 #include "vault/register_api.h"
+#include "vault/sandbox.h"
 #include "vault/watch.h"
 
-#define SECONDS 60  /* without a byte, or for a request's head */
-#define LISTEN_FD 3 /* sd_listen_fds(3) */
+#define SECONDS 60 /* without a byte, or for a request's head */
 #define COLLECT_SECONDS 3600
 
 /* --- who may come, and what came of it --- */
@@ -63,17 +65,6 @@ static void add_routes(struct routes *r, const struct http_route *from,
 
 /* --- starting --- */
 
-/* A socket that the service manager has opened. */
-static int inherited_socket(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-
-	if (!pid || !n || strtol(pid, NULL, 10) != (long)getpid() ||
-	    strtol(n, NULL, 10) < 1)
-		return -1;
-	return LISTEN_FD;
-}
-
 /* A connection is a descriptor and a thread. */
 static void raise_limits(unsigned int connections)
 {
@@ -86,14 +77,14 @@ static void raise_limits(unsigned int connections)
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
-static int start(struct vault *v, const struct routes *r, struct http **out)
+static int start(struct vault *v, const struct routes *r, int fd,
+		 struct http **out)
 {
 	CLEANUP_BUF struct buf cert = BUF_INIT(2 * X509_CERT_MAX);
 	CLEANUP_SECRET_BUF struct buf key = BUF_INIT(PKEY_PEM_MAX);
 	CLEANUP_BUF struct buf ca = BUF_INIT(2 * X509_CERT_MAX);
 	struct http_options opt = {
-		.address = v->config.listen,
-		.fd = inherited_socket(),
+		.fd = fd,
 		.routes = r->v,
 		.n_routes = r->n,
 		.arg = v,
@@ -129,22 +120,59 @@ static void block_signals(sigset_t *set, sigset_t *old)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static pid_t start_command(const struct vault *v, const struct http *h,
-			   char **command, const sigset_t *signals)
-{
-	char url[300];
-	pid_t pid = fork();
+struct command {
+	pid_t pid; /* 0: none */
+	int go;	   /* it waits there for the URL */
+};
 
-	if (pid != 0)
-		return pid;
-	snprintf(url, sizeof(url), "https://%s:%u", v->config.names[0],
-		 (unsigned int)http_port(h));
+static void run_when_told(char **argv, int go, const sigset_t *signals)
+{
+	char url[300] = "";
+
+	if (io_read_full(go, url, sizeof(url) - 1) <= 0)
+		_exit(127); /* the server has not started */
 	setenv("TIDEMARK_VAULT_URL", url, 1);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, signals, NULL);
-	execvp(command[0], command);
-	log_error("run %s: %s", command[0], log_strerror(-errno));
+	execvp(argv[0], argv);
+	log_error("run %s: %s", argv[0], log_strerror(-errno));
 	_exit(127);
+}
+
+/* Before the sandbox, which starts no programs. */
+static int start_command(char **argv, const sigset_t *signals,
+			 struct command *out)
+{
+	int ends[2];
+
+	if (!argv)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return log_fail(-errno, "make a pipe");
+	out->pid = fork();
+	if (out->pid == 0) {
+		close(ends[1]);
+		run_when_told(argv, ends[0], signals);
+	}
+	close(ends[0]);
+	out->go = ends[1];
+	return out->pid < 0 ? log_fail(-errno, "fork") : 0;
+}
+
+static int tell_command(const struct vault *v, const struct http *h,
+			struct command *c)
+{
+	char url[300];
+	int e = 0;
+
+	snprintf(url, sizeof(url), "https://%s:%u", v->config.names[0],
+		 (unsigned int)http_port(h));
+	if (c->pid > 0)
+		e = io_write_all(c->go, SPAN(url, strlen(url)));
+	if (c->go >= 0)
+		close(c->go);
+	c->go = -1;
+	return e < 0 ? log_fail(e, "start the command") : 0;
 }
 
 /* Retention needs no exact hour; an hour is short beside a day. */
@@ -190,13 +218,44 @@ static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
 	return 0;
 }
 
+static int run(struct vault *v, const struct serve_options *opt,
+	       const struct routes *routes, struct command *command)
+{
+	struct http *h = NULL;
+	sigset_t set, old;
+	int fd = sandbox_socket(), e = 0;
+
+	block_signals(&set, &old);
+	if (fd < 0)
+		e = http_listen(v->config.listen, &fd);
+	if (e == 0)
+		e = start_command(opt->command, &old, command);
+	if (e == 0)
+		e = sandbox_enter(opt->command != NULL);
+	if (e == 0)
+		e = start(v, routes, fd, &h);
+	if (e < 0)
+		return e;
+	log_info("the vault in %s listens on port %u", v->dir,
+		 (unsigned int)http_port(h));
+	e = vault_listens(v, http_port(h));
+	if (e == 0)
+		e = tell_command(v, h, command);
+	if (e == 0)
+		service_notify("READY=1\nSTATUS=listening on port %u\n",
+			       (unsigned int)http_port(h));
+	if (e == 0)
+		e = wait_for_end(v, command->pid, &set);
+	service_notify("STOPPING=1\n");
+	http_stop(h);
+	return e;
+}
+
 int serve(struct vault *v, const struct serve_options *opt)
 {
 	struct routes routes = { .n = 0 };
-	struct http *h = NULL;
-	pid_t command = 0;
-	sigset_t set, old;
-	int r;
+	struct command command = { 0, -1 };
+	int e;
 
 	add_routes(&routes, monitor_routes, n_monitor_routes);
 	add_routes(&routes, data_routes, n_data_routes);
@@ -204,30 +263,12 @@ int serve(struct vault *v, const struct serve_options *opt)
 	add_routes(&routes, token_routes, n_token_routes);
 	add_routes(&routes, reader_routes, n_reader_routes);
 	service_log_init();
-	block_signals(&set, &old);
-	r = metrics_new(routes.v, routes.n, &v->metrics);
-	if (r == 0)
-		r = start(v, &routes, &h);
-	if (r < 0) {
-		metrics_free(TAKE_PTR(v->metrics));
-		return r;
-	}
-	log_info("the vault in %s listens on port %u", v->dir,
-		 (unsigned int)http_port(h));
-	r = vault_listens(v, http_port(h));
-	if (r == 0 && opt->command) {
-		command = start_command(v, h, opt->command, &old);
-		if (command < 0)
-			r = log_fail(-errno, "fork");
-	}
-	if (r == 0)
-		service_notify("READY=1\nSTATUS=listening on port %u\n",
-			       (unsigned int)http_port(h));
-	if (r == 0)
-		r = wait_for_end(v, command, &set);
-	service_notify("STOPPING=1\n");
-	http_stop(h);
+	e = metrics_new(routes.v, routes.n, &v->metrics);
+	if (e == 0)
+		e = run(v, opt, &routes, &command);
+	if (command.go >= 0)
+		close(command.go);
 	metrics_free(TAKE_PTR(v->metrics));
 	(void)!refusals_flush(v->refusals, v->db, true);
-	return r;
+	return e;
 }
