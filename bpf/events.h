@@ -5,7 +5,7 @@
 #ifndef BPF_EVENTS_H
 #define BPF_EVENTS_H
 
-#include "mark.h"
+#include "written.h"
 
 #define DIOS_MAX 16384
 
@@ -43,6 +43,9 @@ static __always_inline int mark_folio(struct folio *folio,
 
 	if (!mapping) /* which the kernel's own tracepoint allows for */
 		return 0;
+	if (bytes > 1u << TRACK_BLOCK_SHIFT &&
+	    is_written_as_it_is(mapping->host))
+		return mark_folio_of(mapping->host, from, from + bytes);
 	return mark(mapping->host, TRACK_DATA, bytes ? from : 0,
 		    bytes ? from + bytes : OFFSET_MAX);
 }

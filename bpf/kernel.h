@@ -28,6 +28,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	loff_t i_size;
+	unsigned int i_flags;
 	__u32 i_generation;
 } CO_RE;
 

@@ -64,6 +64,14 @@ struct {
 	__type(value, struct track_range);
 } ranges SEC(".maps");
 
+/* Of slot << 1 | set: not all that was written back is marked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * TRACK_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} overran SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -178,7 +186,7 @@ __noinline int mark_region(__u64 ino, __u32 where, __u32 region, __u32 first,
 				       .region = region };
 	struct track_range *r = bpf_map_lookup_elem(&ranges, &key);
 	struct track_range empty = {};
-	__u32 w, slot = where >> 1;
+	__u32 w, slot = TRACK_SLOT_OF(where);
 
 	if (!r) {
 		if (bpf_map_update_elem(&ranges, &key, &empty, BPF_NOEXIST) ==
@@ -240,7 +248,7 @@ static __always_inline int mark_content(__u64 ino, __u32 where, __u64 min_size,
 /* Has this processor made that mark since the last turn? If nothing but blocks
  * is new they are marked here. */
 static __always_inline bool is_marked(const struct inode_now *now, __u32 flags,
-				      __u64 from, __u64 to)
+				      __u32 kind, __u64 from, __u64 to)
 {
 	struct seen_inode k;
 	__u32 turn, where, *at;
@@ -254,7 +262,7 @@ static __always_inline bool is_marked(const struct inode_now *now, __u32 flags,
 	if (turn != k.turn || (k.flags & flags) != flags ||
 	    now->size < k.min_size)
 		return false;
-	where = k.slot << 1 | (turn & 1);
+	where = kind | k.slot << 1 | (turn & 1);
 	if (!(k.flags & TRACK_WHOLE)) {
 		if (now->generation != k.generation)
 			return false;
@@ -270,7 +278,7 @@ static __always_inline bool is_marked(const struct inode_now *now, __u32 flags,
 static __always_inline void mark_in(struct track_inode *in,
 				    const struct track_inode_key *key,
 				    const struct inode_now *now, __u32 flags,
-				    __u64 from, __u64 to)
+				    __u32 kind, __u64 from, __u64 to)
 {
 	__u32 slot = key->where >> 1;
 
@@ -280,21 +288,22 @@ static __always_inline void mark_in(struct track_inode *in,
 		lower_size(in, now->size);
 	set_flags(&in->flags, whole_if_small(flags, in->min_size));
 	if ((flags & TRACK_DATA) && !(in->flags & TRACK_WHOLE) &&
-	    mark_content(key->ino, key->where, in->min_size, from, to) < 0) {
+	    mark_content(key->ino, kind | key->where, in->min_size, from, to) <
+		    0) {
 		set_flags(&in->flags, TRACK_WHOLE);
 		COUNT(slot, whole);
 	}
 }
 
 static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
-				    __u64 from, __u64 to)
+				    __u32 kind, __u64 from, __u64 to)
 {
 	struct track_inode_key key = {};
 	struct track_inode *in, made = {};
 	struct track_slot *s;
 	__u32 dev = now->dev, slot, turn, *at;
 
-	if (is_marked(now, flags, from, to))
+	if (is_marked(now, flags, kind, from, to))
 		return 0;
 	at = bpf_map_lookup_elem(&slot_of, &dev);
 	if (!at)
@@ -316,7 +325,7 @@ static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
 	key.where = slot << 1 | (turn & 1);
 	in = get_inode(s, slot, &key, now, flags, &made);
 	if (in)
-		mark_in(in, &key, now, flags, from, to);
+		mark_in(in, &key, now, flags, kind, from, to);
 	else if (made.flags)
 		in = &made;
 	if (in && s->sb == now->sb)
@@ -338,7 +347,16 @@ static __always_inline int mark(struct inode *inode, __u32 flags, __u64 from,
 	if (!inode)
 		return 0;
 	now = inode_now(inode);
-	return mark_now(&now, flags, from, to);
+	return mark_now(&now, flags, TRACK_EXACT, from, to);
+}
+
+/* The same of a dirty folio: what of it changed, its writing back tells. */
+static __always_inline int mark_folio_of(struct inode *inode, __u64 from,
+					 __u64 to)
+{
+	struct inode_now now = inode_now(inode);
+
+	return mark_now(&now, TRACK_DATA, TRACK_FOLIO, from, to);
 }
 
 #endif /* BPF_MARK_H */

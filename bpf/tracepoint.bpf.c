@@ -22,6 +22,12 @@ int BPF_PROG(dirty_folio, struct folio *folio, struct address_space *mapping)
 	return mark_folio(folio, mapping);
 }
 
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(written_back, struct bio *bio)
+{
+	return mark_bio(bio);
+}
+
 SEC("tp_btf/iomap_dio_rw_begin")
 int BPF_PROG(dio_begin, struct kiocb *iocb, struct iov_iter *iter)
 {

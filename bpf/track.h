@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 6
+#define TRACK_LAYOUT 7
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */
@@ -40,6 +40,19 @@ enum track_hook_set {
 	TRACK_TRACEPOINT,
 	TRACK_VFS,
 };
+
+/* What the blocks of an entry of "ranges" are; a part of its "where". */
+enum track_kind {
+	/* They changed. */
+	TRACK_EXACT = 0,
+	/* They lie in a folio of several pages that became dirty; of these only
+	 * those changed that were written back since. */
+	TRACK_FOLIO = 1 << 8,
+	/* They were written back, where there is an entry of the kind above. */
+	TRACK_WRITTEN = 2 << 8,
+};
+
+#define TRACK_SLOT_OF(where) ((where) >> 1 & 0x7f)
 
 struct track_inode_key {
 	__u64 ino;
@@ -57,7 +70,7 @@ struct track_inode {
 
 struct track_range_key {
 	__u64 ino;
-	__u32 where;
+	__u32 where;  /* enum track_kind | slot << 1 | set */
 	__u32 region; /* offset >> TRACK_REGION_SHIFT */
 };
 

@@ -32,6 +32,12 @@ int BPF_PROG(dirty_folio, struct folio *folio, struct address_space *mapping)
 	return mark_folio(folio, mapping);
 }
 
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(written_back, struct bio *bio)
+{
+	return mark_bio(bio);
+}
+
 SEC("tp_btf/writeback_dirty_page")
 int BPF_PROG(dirty_page, struct page *page, struct address_space *mapping)
 {
@@ -214,7 +220,7 @@ int BPF_PROG(dio_entry, struct work_struct *work)
 	}
 	if (bpf_map_update_elem(&works, &key, &p, BPF_ANY) < 0)
 		lose(p.inode.dev, TRACK_LOST_FULL);
-	return mark_now(&p.inode, TRACK_DATA, p.from, p.to);
+	return mark_now(&p.inode, TRACK_DATA, TRACK_EXACT, p.from, p.to);
 }
 
 SEC("fexit/iomap_dio_complete_work")
@@ -227,7 +233,7 @@ int BPF_PROG(dio_exit, struct work_struct *work)
 		return 0;
 	was = *p;
 	bpf_map_delete_elem(&works, &key);
-	return mark_now(&was.inode, TRACK_DATA, was.from, was.to);
+	return mark_now(&was.inode, TRACK_DATA, TRACK_EXACT, was.from, was.to);
 }
 
 /* --- what the inode says --- */

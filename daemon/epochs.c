@@ -132,11 +132,11 @@ struct fs *fs_find(struct epochs *e, dev_t dev)
 
 /* --- taking marks out of the kernel --- */
 
-int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
+int fs_take_idle(struct epochs *e, struct fs *fs, unsigned int how, bool *lost)
 {
 	struct dirty d = { 0 };
 	struct tracker_slot slot;
-	int r = tracker_drain(e->tracker, fs->slot, &d);
+	int r = tracker_drain(e->tracker, fs->slot, how & TAKE_SYNCED, &d);
 
 	*lost = d.lost;
 	dirty_sort(&d);
@@ -162,7 +162,7 @@ int fs_take_idle(struct epochs *e, struct fs *fs, bool ended, bool *lost)
 		r = tracker_drop(e->tracker, fs->slot);
 	if (r == 0)
 		r = tracker_slot(e->tracker, fs->slot, &slot);
-	if (r == 0 && slot.replaced && !ended)
+	if (r == 0 && slot.replaced && !(how & TAKE_ENDED))
 		*lost = true;
 	if (r == 0)
 		fs->drained = slot.inodes;
@@ -217,7 +217,7 @@ static int turn(struct epochs *e, struct fs *fs, const char **why)
 		*why = "it could not be synced";
 		return 0;
 	}
-	r = fs_take_idle(e, fs, false, &lost);
+	r = fs_take_idle(e, fs, e->no_sync ? 0 : TAKE_SYNCED, &lost);
 	/* A turn that is not ended leaves marks in a set that the next turn
 	 * takes for the new one: other backups would be told too little. */
 	if (r < 0)
@@ -643,7 +643,7 @@ void epochs_tick(struct epochs *e)
 	}
 	if (most && sum > e->max_inodes / 3 &&
 	    (tracker_turn(e->tracker, most->slot) < 0 ||
-	     fs_take_idle(e, most, false, &lost) < 0 || lost))
+	     fs_take_idle(e, most, 0, &lost) < 0 || lost))
 		(void)fs_reset(e, most, fs_why_lost(e, most));
 	pthread_mutex_unlock(&e->lock);
 }
@@ -701,7 +701,7 @@ static int adopt(struct epochs *e, const char *name)
 		fs_take_info(fs, &info);
 		fs->armed = true;
 		fs->attachment = continuity_attachment(fs->mount.dev);
-		r = fs_take_idle(e, fs, false, &lost);
+		r = fs_take_idle(e, fs, 0, &lost);
 	}
 	state_info_release(&info);
 	if (r < 0 || lost) {

@@ -70,9 +70,13 @@ const char *fs_mistrust(const struct epochs *e, const struct fs *fs,
 MUST_CHECK int fs_collect(struct fs *fs, uint64_t after, struct dirty *d);
 /* What a loaded state tells. */
 void fs_take_info(struct fs *fs, const struct state_info *info);
-/* The idle set goes into a file of the epoch. *lost: it is not all. ended:
- * another super block on the device does not matter. */
-MUST_CHECK int fs_take_idle(struct epochs *e, struct fs *fs, bool ended,
+enum take {
+	TAKE_SYNCED = 1, /* the file system was synced since the turn */
+	TAKE_ENDED = 2,	 /* another super block on the device does not matter */
+};
+/* The idle set goes into a file of the epoch. *lost: it is not all. how: bits
+ * of enum take. */
+MUST_CHECK int fs_take_idle(struct epochs *e, struct fs *fs, unsigned int how,
 			    bool *lost);
 /* Not all of its marks are there: why. */
 const char *fs_why_lost(const struct epochs *e, const struct fs *fs);

@@ -94,7 +94,7 @@ static const char *take_last(struct epochs *e, struct fs *fs)
 	bool lost;
 
 	if (tracker_turn(e->tracker, fs->slot) < 0 ||
-	    fs_take_idle(e, fs, true, &lost) < 0 || lost)
+	    fs_take_idle(e, fs, TAKE_ENDED, &lost) < 0 || lost)
 		return "its last marks could not be kept";
 	if (continuity_left(fs->mount.type, fs->mount.dev, &again) < 0 ||
 	    memcmp(&again, &fs->left, sizeof(again)) != 0)

@@ -127,6 +127,28 @@ void dirty_sort(struct dirty *d)
 	d->sorted = true;
 }
 
+void dirty_meet(struct dirty *d, struct dirty *with)
+{
+	size_t i, j = 0, k;
+
+	dirty_sort(d);
+	dirty_sort(with);
+	for (i = 0; i < d->n_ranges; i++) {
+		struct dirty_range *r = &d->ranges[i];
+
+		while (j < with->n_ranges &&
+		       range_order(&with->ranges[j], r) < 0)
+			j++;
+		for (k = 0; k < ARRAY_LEN(r->bits); k++)
+			r->bits[k] &=
+				j < with->n_ranges &&
+						range_order(&with->ranges[j],
+							    r) == 0
+					? with->ranges[j].bits[k]
+					: 0;
+	}
+}
+
 const struct dirty_inode *dirty_find(const struct dirty *d, uint64_t ino)
 {
 	struct dirty_inode key = { .ino = ino };

@@ -68,6 +68,8 @@ void dirty_add_inode(struct dirty *d, const struct dirty_inode *in);
 void dirty_add_range(struct dirty *d, const struct dirty_range *r);
 /* Add everything of from. */
 void dirty_merge(struct dirty *d, const struct dirty *from);
+/* Of the ranges, leave only blocks that are in with, too. Both get sorted. */
+void dirty_meet(struct dirty *d, struct dirty *with);
 /* One entry for what was added more than once, in ascending order. */
 void dirty_sort(struct dirty *d);
 

@@ -27,6 +27,7 @@ extern const uint64_t track_object_tracepoint_len, track_object_vfs_len;
 
 static const struct hook tracepoint_hooks[] = {
 	EVENT(FOR_ALL, "dirty_folio", "writeback_dirty_folio"),
+	EVENT(FOR_ALL, "written_back", "block_bio_queue"),
 	EVENT(FOR_ALL, "dio_begin", "iomap_dio_rw_begin"),
 	EVENT(FOR_ALL, "dio_complete", "iomap_dio_complete"),
 	EVENT(FOR_EXT4, "ext4_dirty", "ext4_mark_inode_dirty"),
@@ -49,6 +50,7 @@ static const struct hook vfs_hooks[] = {
 	  "page", 0, NULL },
 	{ "dirty_page", AT_TRACEPOINT, "writeback_dirty_page", FOR_ALL, "page",
 	  1, NULL },
+	EVENT(FOR_ALL, "written_back", "block_bio_queue"),
 	{ "perform_write", AT_FUNCTION, "generic_perform_write", FOR_ALL,
 	  "write", 0, "0 kiocb" },
 	{ "perform_write_file", AT_FUNCTION, "generic_perform_write", FOR_ALL,

@@ -22,7 +22,17 @@
 
 #include "bpf/track.h"
 
-enum map { SLOT_OF, SLOTS, ACTIVE, COUNTS, INODES, RANGES, META, MAPS };
+enum map {
+	SLOT_OF,
+	SLOTS,
+	ACTIVE,
+	COUNTS,
+	INODES,
+	RANGES,
+	OVERRAN,
+	META,
+	MAPS
+};
 
 struct loaded {
 	int maps[MAPS];

@@ -279,6 +279,8 @@ static struct set_map ranges(const struct tracker *t)
 struct drain {
 	struct dirty *d;
 	uint32_t where;
+	struct dirty *folios;  /* blocks that changed if they were written */
+	struct dirty *written; /* of this epoch, and of the next one so far */
 };
 
 static void take_inode(void *arg, const void *key, const void *value)
@@ -293,25 +295,70 @@ static void take_inode(void *arg, const void *key, const void *value)
 		dirty_add_inode(to->d, &in);
 }
 
+/* The set that a range belongs to, or NULL. */
+static struct dirty *set_of(const struct drain *to, uint32_t where)
+{
+	if (where == to->where)
+		return to->d;
+	if (where == (to->where | TRACK_FOLIO))
+		return to->folios;
+	return (where | 1) == (to->where | TRACK_WRITTEN | 1) ? to->written
+							      : NULL;
+}
+
 static void take_range(void *arg, const void *key, const void *value)
 {
 	const struct track_range_key *k = key;
 	const struct track_range *v = value;
-	const struct drain *to = arg;
+	struct dirty *set = set_of(arg, k->where);
 	struct dirty_range r = { .ino = k->ino, .region = k->region };
 
 	memcpy(r.bits, v->bits, sizeof(r.bits));
-	if (k->where == to->where)
-		dirty_add_range(to->d, &r);
+	if (set)
+		dirty_add_range(set, &r);
 }
 
-static int read_set(struct tracker *t, uint32_t where, struct dirty *d)
+/* Without what was written, folios changed as a whole. */
+static int read_set(struct tracker *t, uint32_t where, struct dirty *d,
+		    struct dirty *folios, struct dirty *written)
 {
 	struct set_map in = inodes(t), of = ranges(t);
-	struct drain to = { d, where };
+	struct drain to = { d, where, folios, written };
 	int e = set_each(&of, take_range, &to);
 
 	return e < 0 ? e : set_each(&in, take_inode, &to);
+}
+
+static int read_overran(struct tracker *t, uint32_t where, bool *is)
+{
+	uint32_t one, other = where ^ 1, next;
+	int e = bpf_map_lookup_elem(t->l.maps[OVERRAN], &where, &one);
+
+	if (e == 0)
+		e = bpf_map_lookup_elem(t->l.maps[OVERRAN], &other, &next);
+	if (e < 0)
+		return log_fail(e, "read what overran");
+	*is = one || next;
+	return 0;
+}
+
+/* Of folios only what was written: d gets it. */
+static int read_written(struct tracker *t, uint32_t where, struct dirty *d)
+{
+	struct dirty folios = { 0 }, written = { 0 };
+	bool overran = false;
+	int e = read_set(t, where, d, &folios, &written);
+
+	/* after the marks: what could not be marked was noted before */
+	if (e == 0)
+		e = read_overran(t, where, &overran);
+	if (e == 0 && !overran && !written.lost)
+		dirty_meet(&folios, &written);
+	if (e == 0)
+		dirty_merge(d, &folios);
+	dirty_release(&folios);
+	dirty_release(&written);
+	return e;
 }
 
 /* A program that the kernel left out has made no mark, and nobody knows where:
@@ -341,14 +388,17 @@ static int count_misses(struct tracker *t)
 	return e;
 }
 
-int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
+int tracker_drain(struct tracker *t, uint32_t slot, bool synced,
+		  struct dirty *d)
 {
 	struct track_slot s;
-	uint32_t set;
+	uint32_t set, where;
 	int e = get_active(t, slot, &set);
 
+	where = slot << 1 | ((set & 1) ^ 1);
 	if (e == 0)
-		e = read_set(t, slot << 1 | ((set & 1) ^ 1), d);
+		e = synced ? read_written(t, where, d)
+			   : read_set(t, where, d, d, NULL);
 	if (e == 0)
 		e = count_misses(t);
 	/* after the marks: what could not be recorded was noted before */
@@ -362,10 +412,10 @@ int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d)
 int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d)
 {
 	struct track_slot s;
-	int e = read_set(t, slot << 1, d);
+	int e = read_set(t, slot << 1, d, d, NULL);
 
 	if (e == 0)
-		e = read_set(t, slot << 1 | 1, d);
+		e = read_set(t, slot << 1 | 1, d, d, NULL);
 	if (e == 0)
 		e = get_slot(t, slot, &s);
 	if (e == 0 && (s.lost || s.replaced))
@@ -373,25 +423,29 @@ int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d)
 	return e;
 }
 
-/* inode and range keys are alike but for the last word */
+/* inode and range keys are alike but for the last word; of ranges all kinds */
 static bool is_of(void *arg, const void *key)
 {
 	const struct track_inode_key *k = key;
 
-	return k->where == *(uint32_t *)arg;
+	return (k->where & (TRACK_FOLIO - 1)) == *(uint32_t *)arg;
 }
 
 int tracker_drop(struct tracker *t, uint32_t slot)
 {
 	struct set_map in = inodes(t), of = ranges(t);
-	uint32_t where, set;
+	uint32_t where, set, zero = 0;
 	int e = get_active(t, slot, &set);
 
 	if (e < 0)
 		return e;
 	where = slot << 1 | ((set & 1) ^ 1);
 	e = set_drop(&in, is_of, &where);
-	return e < 0 ? e : set_drop(&of, is_of, &where);
+	if (e == 0)
+		e = set_drop(&of, is_of, &where);
+	if (e == 0)
+		e = bpf_map_update_elem(t->l.maps[OVERRAN], &where, &zero, 0);
+	return e;
 }
 
 static void count_entry(void *arg, const void *key, const void *value)

@@ -81,8 +81,10 @@ MUST_CHECK int tracker_slot(struct tracker *t, uint32_t slot,
 
 MUST_CHECK int tracker_turn(struct tracker *t, uint32_t slot);
 /* Add the old set to d. Whether its marks are all of one file system, the
- * slot tells ("replaced"), afterwards. */
-MUST_CHECK int tracker_drain(struct tracker *t, uint32_t slot, struct dirty *d);
+ * slot tells ("replaced"), afterwards. synced: the file system was synced since
+ * the turn; so of dirty folios only what was written back changed. */
+MUST_CHECK int tracker_drain(struct tracker *t, uint32_t slot, bool synced,
+			     struct dirty *d);
 /* Add both sets to d, and change nothing. */
 MUST_CHECK int tracker_peek(struct tracker *t, uint32_t slot, struct dirty *d);
 MUST_CHECK int tracker_drop(struct tracker *t, uint32_t slot);
