@@ -53,7 +53,7 @@ static int refuse_existing(const char *where, struct opened *o)
 static int create(struct cli *cli, const char *where, struct opened *o)
 {
 	CLEANUP_PASSPHRASE struct passphrase pass = PASSPHRASE_INIT;
-	const char *kdf = cli_str(cli, "kdf"), *label = cli_str(cli, "label");
+	const char *label = cli_str(cli, "label");
 	char self[129];
 	int e = passphrase_get_first(cli, &pass);
 
@@ -66,8 +66,7 @@ static int create(struct cli *cli, const char *where, struct opened *o)
 			  where);
 	if (e == 0)
 		e = repo_init(o->store, passphrase_span(&pass),
-			      kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT
-							    : KDF_ARGON2ID,
+			      passphrase_kdf(cli),
 			      label ? label : opened_label(self));
 	if (e == 0)
 		e = repo_probe(o->store, &o->config, &o->config_bytes);

@@ -22,13 +22,6 @@ struct keys {
 	struct passphrase pass; /* the present one */
 };
 
-static enum kdf_id kdf_of(const struct cli *cli)
-{
-	const char *kdf = cli_str(cli, "kdf");
-
-	return kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT : KDF_ARGON2ID;
-}
-
 static const char *label_of(const struct cli *cli, char self[static 129])
 {
 	const char *label = cli_str(cli, "label");
@@ -97,7 +90,8 @@ static int add(struct keys *k, char name[static STORE_NAME_MAX + 1])
 
 	if (e == 0)
 		e = repo_slot_add(k->o.repo, passphrase_span(&next),
-				  kdf_of(k->cli), label_of(k->cli, self), name);
+				  passphrase_kdf(k->cli),
+				  label_of(k->cli, self), name);
 	return e;
 }
 
@@ -191,8 +185,8 @@ static int key_remove(struct keys *k)
 static int key_rekey(struct keys *k)
 {
 	char self[129];
-	int e = repo_rekey(k->o.repo, passphrase_span(&k->pass), kdf_of(k->cli),
-			   label_of(k->cli, self));
+	int e = repo_rekey(k->o.repo, passphrase_span(&k->pass),
+			   passphrase_kdf(k->cli), label_of(k->cli, self));
 
 	if (e == 0)
 		report("rekeyed",

@@ -328,3 +328,13 @@ int passphrase_get_new(const struct cli *cli, struct passphrase *out)
 {
 	return get(cli, &another, out);
 }
+
+struct kdf_choice passphrase_kdf(const struct cli *cli)
+{
+	const char *kdf = cli_str(cli, "kdf");
+
+	return (struct kdf_choice){
+		.id = kdf && !strcmp(kdf, "scrypt") ? KDF_SCRYPT : KDF_ARGON2ID,
+		.memory = (uint32_t)cli_u64(cli, "kdf-memory", 0),
+	};
+}

@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/macros.h"
+#include "repo/keys.h"
 #include "tools/cli.h"
 
 #define PASSPHRASE_MAX 1024
@@ -53,6 +54,8 @@ MUST_CHECK int passphrase_get_first(const struct cli *cli,
 /* The new one for `key add` and `key passwd`. */
 MUST_CHECK int passphrase_get_new(const struct cli *cli,
 				  struct passphrase *out);
+/* How a key is to be made of it: --kdf, --kdf-memory. */
+struct kdf_choice passphrase_kdf(const struct cli *cli);
 /* Wipe; out may be PASSPHRASE_INIT. */
 void passphrase_release(struct passphrase *pass);
 

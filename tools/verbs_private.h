@@ -8,6 +8,7 @@
 #ifndef TOOLS_VERBS_PRIVATE_H
 #define TOOLS_VERBS_PRIVATE_H
 
+#include "repo/keys.h"
 #include "tools/cli.h"
 
 /* clang-format off */
@@ -36,7 +37,15 @@
 #define KDF(...)                                                               \
 	OPT(WORD, "kdf", 0, "NAME",                                            \
 	    "how the passphrase becomes a key: scrypt or argon2id",            \
-	    .words = "scrypt argon2id", __VA_ARGS__)
+	    .words = "scrypt argon2id", .excludes = "kdf-memory",              \
+	    __VA_ARGS__),                                                      \
+	OPT(INT, "kdf-memory", 0, "MIB", "memory that argon2id takes for it",  \
+	    .min = KDF_MEMORY_MIN, .max = KDF_MEMORY_MAX,                      \
+	    .detail = "64 if not given. Who guesses passphrases needs as "     \
+		      "much for each guess: more makes them dearer, and each " \
+		      "command slower by as much; less is for machines that "  \
+		      "have little.",                                          \
+	    __VA_ARGS__)
 /* what: exclude or include; tools/patterns.h reads them. */
 #define FOLDED "the same, upper and lower case being equal"
 #define PATTERNS(what, l, h, text, ...)                                        \

@@ -193,18 +193,25 @@ static int slot_aad(struct span clear, struct span config, struct buf *aad)
 static const uint8_t zero_nonce[AEAD_NONCE_LEN];
 
 int key_slot_seal(const struct keyring *ring, struct span config,
-		  struct span pass, enum kdf_id kdf, const char *label,
+		  struct span pass, struct kdf_choice kdf, const char *label,
 		  struct buf *out)
 {
 	CLEANUP_BUF struct buf aad = BUF_INIT(KEY_SLOT_MAX);
-	struct key_slot slot = { .kdf = kdf, .created_ns = now_ns() };
+	struct key_slot slot = { .kdf = kdf.id, .created_ns = now_ns() };
 	uint8_t okm[64], *wrap;
 	struct aead *aead = NULL;
 	size_t start = out->len;
 	int r;
 
-	memcpy(slot.cost, kdf == KDF_SCRYPT ? scrypt_default : argon2id_default,
+	if (kdf.memory &&
+	    (kdf.id != KDF_ARGON2ID || kdf.memory < KDF_MEMORY_MIN ||
+	     kdf.memory > KDF_MEMORY_MAX))
+		return -EINVAL;
+	memcpy(slot.cost,
+	       kdf.id == KDF_SCRYPT ? scrypt_default : argon2id_default,
 	       sizeof(slot.cost));
+	if (kdf.memory)
+		slot.cost[1] = kdf.memory << 10;
 	snprintf(slot.label, sizeof(slot.label), "%s", label);
 	random_bytes(slot.salt, sizeof(slot.salt));
 	wrap = secret_alloc(WRAP_LEN);

@@ -32,6 +32,15 @@ MUST_CHECK int config_decode(struct span bytes, struct config *c);
 
 enum kdf_id { KDF_SCRYPT = 1, KDF_ARGON2ID = 2 };
 
+#define KDF_MEMORY_MIN 19 /* MiB */
+#define KDF_MEMORY_MAX 2048
+
+/* How the key of a new slot is derived. */
+struct kdf_choice {
+	enum kdf_id id;
+	uint32_t memory; /* Argon2id's, MiB; 0: the default */
+};
+
 #define KEY_LABEL_MAX 128
 
 struct key_slot {
@@ -44,9 +53,9 @@ struct key_slot {
 	char label[KEY_LABEL_MAX + 1]; /* "user@host", printable */
 };
 
-/* A new slot for ring under pass, with the default cost of kdf. */
+/* A new slot for ring under pass. -EINVAL: a memory out of bounds. */
 MUST_CHECK int key_slot_seal(const struct keyring *ring, struct span config,
-			     struct span pass, enum kdf_id kdf,
+			     struct span pass, struct kdf_choice kdf,
 			     const char *label, struct buf *out);
 /* The clear part of a slot. */
 MUST_CHECK int key_slot_decode(struct span bytes, struct key_slot *slot);

@@ -315,7 +315,7 @@ const struct head *repo_head(const struct repo *r)
 
 /* --- init --- */
 
-int repo_init(struct store *s, struct span pass, enum kdf_id kdf,
+int repo_init(struct store *s, struct span pass, struct kdf_choice kdf,
 	      const char *label)
 {
 	CLEANUP_BUF struct buf slot = BUF_INIT(KEY_SLOT_MAX);

@@ -29,8 +29,8 @@
 struct repo;
 
 /* Make a repository in an empty store: config, one key slot, head 1. */
-MUST_CHECK int repo_init(struct store *s, struct span pass, enum kdf_id kdf,
-			 const char *label);
+MUST_CHECK int repo_init(struct store *s, struct span pass,
+			 struct kdf_choice kdf, const char *label);
 
 /* What can be told without a passphrase. -ENOENT, -ENOMSG (not ours). */
 MUST_CHECK int repo_probe(struct store *s, struct config *c,
@@ -152,8 +152,8 @@ typedef int repo_slot_fn(void *arg, const char *name,
 			 const struct key_slot *slot, bool current);
 MUST_CHECK int repo_slots(struct repo *r, repo_slot_fn *fn, void *arg);
 /* A slot for another passphrase. name gets the slot's object name. */
-MUST_CHECK int repo_slot_add(struct repo *r, struct span pass, enum kdf_id kdf,
-			     const char *label,
+MUST_CHECK int repo_slot_add(struct repo *r, struct span pass,
+			     struct kdf_choice kdf, const char *label,
 			     char name[static STORE_NAME_MAX + 1]);
 /* -ENOENT; -EBUSY: it is the last one, or the one in use. */
 MUST_CHECK int repo_slot_remove(struct repo *r, const char *name, bool force);
@@ -161,7 +161,7 @@ MUST_CHECK int repo_slot_remove(struct repo *r, const char *name, bool force);
 const char *repo_slot_current(const struct repo *r);
 /* Start a new master key, wrapped for pass alone: every other slot is
  * removed. What is written from now on is sealed under the new key. */
-MUST_CHECK int repo_rekey(struct repo *r, struct span pass, enum kdf_id kdf,
-			  const char *label);
+MUST_CHECK int repo_rekey(struct repo *r, struct span pass,
+			  struct kdf_choice kdf, const char *label);
 
 #endif /* REPO_REPO_H */

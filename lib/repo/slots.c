@@ -106,8 +106,8 @@ int repo_slots(struct repo *r, repo_slot_fn *fn, void *arg)
 }
 
 static int slot_store(struct repo *r, const struct keyring *ring,
-		      struct span pass, enum kdf_id kdf, const char *label,
-		      char name[static STORE_NAME_MAX + 1])
+		      struct span pass, struct kdf_choice kdf,
+		      const char *label, char name[static STORE_NAME_MAX + 1])
 {
 	CLEANUP_BUF struct buf bytes = BUF_INIT(KEY_SLOT_MAX);
 	uint8_t hash[SHA256_LEN];
@@ -121,7 +121,7 @@ static int slot_store(struct repo *r, const struct keyring *ring,
 	return store_put(r->store, STORE_KEY, name, SPAN_OF(&bytes));
 }
 
-int repo_slot_add(struct repo *r, struct span pass, enum kdf_id kdf,
+int repo_slot_add(struct repo *r, struct span pass, struct kdf_choice kdf,
 		  const char *label, char name[static STORE_NAME_MAX + 1])
 {
 	return slot_store(r, r->ring, pass, kdf, label, name);
@@ -169,7 +169,7 @@ static int sweep_fn(void *arg, const char *name, uint64_t size)
 	return e == -ENOENT ? 0 : e;
 }
 
-int repo_rekey(struct repo *r, struct span pass, enum kdf_id kdf,
+int repo_rekey(struct repo *r, struct span pass, struct kdf_choice kdf,
 	       const char *label)
 {
 	char name[STORE_NAME_MAX + 1];

@@ -48,6 +48,14 @@ add_key() {
 	output_has '"kdf":"scrypt"'
 }
 
+@test "how much memory a guess takes can be chosen, within bounds" {
+	add_key --kdf-memory 80
+	expect 0 with "$NEW_PASS" check
+	expect 1 add_key --kdf-memory 18
+	output_has "kdf-memory"
+	expect 1 add_key --kdf scrypt --kdf-memory 80
+}
+
 @test "an added passphrase opens what the first one stored" {
 	tm backup source
 	add_key

@@ -24,6 +24,8 @@
 #define OFF_CREATED 88
 #define OFF_LABEL 96
 
+static const struct kdf_choice argon2id = { KDF_ARGON2ID, KDF_MEMORY_MIN };
+
 static struct keyring ring;
 static struct buf config = BUF_INIT(CONFIG_MAX);
 static struct buf slot = BUF_INIT(KEY_SLOT_MAX); /* Argon2id */
@@ -47,7 +49,7 @@ static int make_slot(void **state)
 	if (config_encode(&c, &config) < 0)
 		return -1;
 	return key_slot_seal(&ring, SPAN_OF(&config), SPAN(PASS, strlen(PASS)),
-			     KDF_ARGON2ID, "user@host", &slot);
+			     argon2id, "user@host", &slot);
 }
 
 static int free_slot(void **state)
@@ -161,7 +163,8 @@ static void test_slot_round_trip(void **state)
 	assert_opens(&slot, PASS);
 	assert_int_equal(key_slot_seal(&ring, SPAN_OF(&config),
 				       SPAN("another passphrase", 18),
-				       KDF_SCRYPT, "", &b),
+				       (struct kdf_choice){ KDF_SCRYPT, 0 }, "",
+				       &b),
 			 0);
 	assert_int_equal(key_slot_decode(SPAN_OF(&b), &s), 0);
 	assert_int_equal(s.kdf, KDF_SCRYPT);
@@ -169,6 +172,38 @@ static void test_slot_round_trip(void **state)
 	assert_opens(&b, "another passphrase");
 	/* the size does not tell how many master keys there are */
 	assert_int_equal(b.len + strlen("user@host"), slot.len);
+}
+
+static void test_memory_of_a_slot(void **state)
+{
+	static const struct {
+		struct kdf_choice kdf;
+		int result;
+	} cases[] = {
+		{ { KDF_ARGON2ID, KDF_MEMORY_MIN - 1 }, -EINVAL },
+		{ { KDF_ARGON2ID, KDF_MEMORY_MIN }, 0 },
+		{ { KDF_ARGON2ID, 0 }, 0 },
+		{ { KDF_ARGON2ID, KDF_MEMORY_MAX + 1 }, -EINVAL },
+		{ { KDF_SCRYPT, KDF_MEMORY_MIN }, -EINVAL },
+	};
+	struct key_slot s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP_BUF struct buf b = BUF_INIT(KEY_SLOT_MAX);
+		uint32_t mib = cases[i].kdf.memory ?: 64;
+
+		assert_int_equal(key_slot_seal(&ring, SPAN_OF(&config),
+					       SPAN(PASS, strlen(PASS)),
+					       cases[i].kdf, "", &b),
+				 cases[i].result);
+		if (cases[i].result < 0)
+			continue;
+		assert_int_equal(key_slot_decode(SPAN_OF(&b), &s), 0);
+		assert_int_equal(s.cost[1], mib << 10);
+		assert_opens(&b, PASS);
+	}
 }
 
 /* Someone who mistyped is told so; someone whose slot rotted is not sent to
@@ -339,7 +374,7 @@ static void test_long_label(void **state)
 	memset(label, 'x', sizeof(label));
 	label[sizeof(label) - 1] = '\0';
 	assert_int_equal(key_slot_seal(&ring, SPAN_OF(&config),
-				       SPAN(PASS, strlen(PASS)), KDF_ARGON2ID,
+				       SPAN(PASS, strlen(PASS)), argon2id,
 				       label, &b),
 			 0);
 	assert_int_equal(key_slot_decode(SPAN_OF(&b), &s), 0);
@@ -373,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_config_damage),
 		cmocka_unit_test(test_config_limits),
 		cmocka_unit_test(test_slot_round_trip),
+		cmocka_unit_test(test_memory_of_a_slot),
 		cmocka_unit_test(test_wrong_passphrase_or_damaged_slot),
 		cmocka_unit_test(test_config_is_bound),
 		cmocka_unit_test(test_cost_floors_and_ceilings),

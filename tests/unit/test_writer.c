@@ -38,6 +38,9 @@ void *__wrap_realloc(void *p, size_t n);
 static long fail_at; /* atomic; 0: never. The n-th from now fails */
 static bool failed;
 
+/* nobody guesses here */
+static const struct kdf_choice cheap = { KDF_ARGON2ID, KDF_MEMORY_MIN };
+
 static bool must_fail(void)
 {
 	if (__atomic_load_n(&fail_at, __ATOMIC_RELAXED) == 0 ||
@@ -119,7 +122,7 @@ static int setup(void **state)
 	assert_non_null(noise);
 	prng_fill(7, noise, CHUNK_MAX + 1);
 	assert_int_equal(store_open_mem(&template), 0);
-	return repo_init(template, PASS, KDF_ARGON2ID, "test");
+	return repo_init(template, PASS, cheap, "test");
 }
 
 static int teardown(void **state)
