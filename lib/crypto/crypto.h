@@ -5,8 +5,7 @@
  *   AES-256-GCM   NIST SP 800-38D         aead_*
  *   HMAC-SHA-256  RFC 2104, FIPS 198-1    hmac_*
  *   HKDF-SHA-256  RFC 5869                hkdf_sha256()
- *   scrypt        RFC 7914                kdf_scrypt()
- *   Argon2id      RFC 9106                kdf_argon2id()
+ *   and what is in kdf.h and digest.h
  *
  * This room alone includes libargon2, and OpenSSL but for lib/pki: what signs
  * knows no data key, and what encrypts no certificate.
@@ -27,6 +26,7 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "crypto/digest.h"
+#include "crypto/kdf.h"
 
 #define AEAD_KEY_LEN 32
 #define AEAD_NONCE_LEN 12
@@ -61,16 +61,6 @@ void hmac_once(struct hmac *h, struct span a, struct span b,
 
 MUST_CHECK int hkdf_sha256(struct span ikm, struct span salt, struct span info,
 			   uint8_t *out, size_t len);
-
-/* --- passphrase to key --- */
-/* -EINVAL only for costs that are not defined: limits on what an unverified
- * header may ask for are the caller's. */
-/* n is the cost itself (a power of two), not its logarithm. */
-MUST_CHECK int kdf_scrypt(struct span pass, struct span salt, uint64_t n,
-			  uint32_t r, uint32_t p, uint8_t *out, size_t len);
-MUST_CHECK int kdf_argon2id(struct span pass, struct span salt, uint32_t passes,
-			    uint32_t kib, uint32_t lanes, uint8_t *out,
-			    size_t len);
 
 /* --- keyed 64-bit function, for cut decisions: the first half of AES-128 of
  * (x, 0), both little-endian --- */

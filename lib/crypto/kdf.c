@@ -7,12 +7,13 @@
  * What the functions refuse here is only what is not defined; how much memory
  * and time a header may ask for is the caller's decision.
  */
-#include "crypto/crypto.h"
+#include "crypto/kdf.h"
 
 #include <argon2.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 /* RFC 7914, 2 and 6: N is a power of two, 1 < N < 2^(128 * r / 8), and
