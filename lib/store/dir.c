@@ -270,9 +270,9 @@ static int dir_list(struct store *s, enum store_class cls, store_list_fn *fn,
 	return 0;
 }
 
-static int dir_remove(struct store *s, enum store_class cls, const char *name)
+static int unlink_object(struct dir_store *d, enum store_class cls,
+			 const char *name, bool sync)
 {
-	struct dir_store *d = (struct dir_store *)s;
 	int dir = dir_fd(d, cls, false);
 	int r = dir < 0 ? dir : FAULT("store.delete");
 
@@ -280,9 +280,20 @@ static int dir_remove(struct store *s, enum store_class cls, const char *name)
 		r = -errno;
 	/* After the unlink, so that nobody can open and cache it again. */
 	fdcache_drop(&d->cache, cls, name);
-	if (r == 0)
+	if (r == 0 && sync)
 		r = dir_sync(dir);
-	return r < 0 ? store_answer(s, r, "delete", cls, name) : 0;
+	return r < 0 ? store_answer(&d->base, r, "delete", cls, name) : 0;
+}
+
+static int dir_remove(struct store *s, enum store_class cls, const char *name)
+{
+	return unlink_object((struct dir_store *)s, cls, name, true);
+}
+
+static int dir_remove_soon(struct store *s, enum store_class cls,
+			   const char *name)
+{
+	return unlink_object((struct dir_store *)s, cls, name, false);
 }
 
 static void dir_free(struct store *s)
@@ -312,6 +323,7 @@ static const struct store_kind dir_kind = {
 	.stat = dir_stat,
 	.list = dir_list,
 	.remove = dir_remove,
+	.remove_soon = dir_remove_soon,
 	.lease_begin = dir_lease_begin,
 	.lease_end = dir_lease_end,
 	.lease_writers = dir_lease_writers,

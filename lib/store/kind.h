@@ -52,6 +52,9 @@ struct store_kind {
 	int (*list)(struct store *s, enum store_class cls, store_list_fn *fn,
 		    void *arg);
 	int (*remove)(struct store *s, enum store_class cls, const char *name);
+	/* NULL: remove does */
+	int (*remove_soon)(struct store *s, enum store_class cls,
+			   const char *name);
 	int (*lease_begin)(struct store *s, enum store_lease_kind kind,
 			   struct store_lease **out);
 	void (*lease_end)(struct store_lease *l);

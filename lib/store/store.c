@@ -202,6 +202,16 @@ int store_delete(struct store *s, enum store_class cls, const char *name)
 	return r < 0 ? r : s->kind->remove(s, cls, name);
 }
 
+int store_delete_soon(struct store *s, enum store_class cls, const char *name)
+{
+	int r = check_name(s, cls, name);
+
+	if (r < 0)
+		return r;
+	return s->kind->remove_soon ? s->kind->remove_soon(s, cls, name)
+				    : s->kind->remove(s, cls, name);
+}
+
 int store_lease_begin(struct store *s, enum store_lease_kind kind,
 		      struct store_lease **out)
 {

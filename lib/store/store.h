@@ -115,6 +115,11 @@ MUST_CHECK int store_list(struct store *s, enum store_class cls,
 MUST_CHECK int store_delete(struct store *s, enum store_class cls,
 			    const char *name);
 
+/* The same for whoever deletes many and finds what is left another day: after
+ * a crash the object may be back, if the store is a directory. */
+MUST_CHECK int store_delete_soon(struct store *s, enum store_class cls,
+				 const char *name);
+
 /*
  * Leases. They only spare work (prune leaves the packs of a living writer
  * alone) or order maintenance; no promise about data rests on them.

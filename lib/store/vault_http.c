@@ -757,6 +757,9 @@ int vault_http_judge(const struct vault_http *h, const struct vault_request *q)
 			return -EBUSY;
 		if (!strcmp(q->code, "HeadNotNext"))
 			return say(h, q, -ESTALE, "");
+		if (!strcmp(q->code, "ProtectionStopped") ||
+		    !strcmp(q->code, "ItemSoftDeleted"))
+			return say(h, q, -EROFS, "");
 		break;
 	case 413:
 		return say(h, q, -EMSGSIZE, "");
