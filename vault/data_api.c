@@ -61,6 +61,38 @@ static bool get_as_of(struct http_exchange *x, int64_t *out)
 	return *text && !*end && !errno && *out >= 0;
 }
 
+/* To a machine whose protection has ended. */
+static int answer_stopped(struct http_exchange *x, enum protection_state s)
+{
+	if (s == PROTECTION_STOPPED)
+		return http_reply_error(
+			x, 409, "ProtectionStopped",
+			"An administrator of the vault has stopped the "
+			"protection of this machine: what it has stored is "
+			"kept and can be restored, and nothing new is taken "
+			"until the protection is resumed there.");
+	return http_reply_error(
+		x, 409, "ItemSoftDeleted",
+		"An administrator of the vault has deleted what this machine "
+		"has stored: it can be neither read nor added to. Until it is "
+		"purged it can be undeleted there.");
+}
+
+/* -ECANCELED: answered. */
+static int check_protection(struct http_exchange *x, struct vault *v,
+			    const struct machine *m, bool writes)
+{
+	struct protection p = { .state = PROTECTION_PURGED };
+	int e = protection_get(v->db, m->id, &p);
+
+	if (e < 0 && e != -ENOENT)
+		return e;
+	if (p.state == PROTECTED || (p.state == PROTECTION_STOPPED && !writes))
+		return 0;
+	e = answer_stopped(x, p.state);
+	return e < 0 ? e : -ECANCELED;
+}
+
 /* -ECANCELED: answered. */
 static int get_target(struct http_exchange *x, struct vault *v, bool has_name,
 		      bool reads, struct target *t)
@@ -70,6 +102,8 @@ static int get_target(struct http_exchange *x, struct vault *v, bool has_name,
 	memset(t, 0, sizeof(*t));
 	e = reads ? repository_auth(x, v, &t->machine)
 		  : machine_auth(x, v, &t->machine);
+	if (e == 0)
+		e = check_protection(x, v, &t->machine, !reads);
 	if (e < 0)
 		return e;
 	t->name = has_name ? http_segment(x, 1) : NULL;
@@ -115,6 +149,8 @@ static int answer_error(struct http_exchange *x, int e, const char *cls,
 		return http_reply_error(x, 413, "RequestTooLarge",
 					"An object has at most %u bytes.",
 					OBJECT_MAX);
+	case -EROFS:
+		return answer_stopped(x, PROTECTION_STOPPED);
 	case -EDQUOT:
 		return http_reply_error(x, 507, "QuotaExceeded",
 					"This machine's room in the vault is "
@@ -426,6 +462,9 @@ static int begin_lease(struct http_exchange *x, void *arg)
 	struct machine m;
 	int e = machine_auth(x, v, &m);
 
+	/* who may not write need not begin */
+	if (e == 0)
+		e = check_protection(x, v, &m, true);
 	if (e < 0)
 		return e == -ECANCELED ? 0 : e;
 	if (!kind || (strcmp(kind, "writer") && strcmp(kind, "maintenance")))
@@ -479,6 +518,8 @@ static int show_machine(struct http_exchange *x, void *arg)
 	json_str(&j, "vault", m.vault);
 	json_i64(&j, "head", m.head);
 	json_i64(&j, "time", clock_now());
+	json_str(&j, "protection", protection_text(m.state));
+	json_bool(&j, "deleted", m.state >= PROTECTION_DELETED);
 	json_u64(&j, "writers", lease_writers(v->leases, m.id));
 	json_close(&j);
 	e = json_end(&j);

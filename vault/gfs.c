@@ -145,6 +145,29 @@ int64_t gfs_end(const struct gfs *r, int64_t time)
 
 const char *gfs_mistake(const struct gfs *r)
 {
+	unsigned int u;
+
+	if (r->days < 1)
+		return "daily points are kept for a day at least";
+	if (r->days > GFS_POINTS_MAX)
+		return "daily points are kept for 9999 days at most";
+	for (u = BY_WEEK; u <= BY_YEAR; u++) {
+		const struct gfs_rule *one = &r->rules[u];
+
+		if (!one->count)
+			continue;
+		if (one->count > (u == BY_YEAR ? 99u : 5163u))
+			return "nothing is kept for more than 99 years";
+		if (!one->days && !one->weekdays)
+			return "a rule names days of the month or weekdays";
+		if (u == BY_YEAR && !one->months)
+			return "a yearly rule names months";
+	}
+	return NULL;
+}
+
+const char *gfs_too_short(const struct gfs *r)
+{
 	static const char *const few[] = { "weekly points are kept for 4 weeks "
 					   "at least",
 					   "monthly points are kept for 3 "
@@ -155,21 +178,47 @@ const char *gfs_mistake(const struct gfs *r)
 
 	if (r->days < LEAST_DAYS)
 		return "daily points are kept for 7 days at least";
-	if (r->days > GFS_POINTS_MAX)
-		return "daily points are kept for 9999 days at most";
-	for (u = BY_WEEK; u <= BY_YEAR; u++) {
-		const struct gfs_rule *one = &r->rules[u];
-
-		if (!one->count)
-			continue;
-		if (one->count < least[u])
+	for (u = BY_WEEK; u <= BY_YEAR; u++)
+		if (r->rules[u].count && r->rules[u].count < least[u])
 			return few[u];
-		if (one->count > (u == BY_YEAR ? 99u : 5163u))
-			return "nothing is kept for more than 99 years";
-		if (!one->days && !one->weekdays)
-			return "a rule names days of the month or weekdays";
-		if (u == BY_YEAR && !one->months)
-			return "a yearly rule names months";
-	}
 	return NULL;
+}
+
+/* Has b all that a has? */
+static bool has_all(uint32_t a, uint32_t b)
+{
+	return (a & ~b) == 0;
+}
+
+/* A point stands for the latest date before it: with more dates it still
+ * stands for one, not an earlier one. So what has all dates of another rule
+ * keeps all that it keeps. */
+static bool rule_lowers(const struct gfs_rule *from, const struct gfs_rule *to)
+{
+	if (!from->count)
+		return false;
+	if (to->count < from->count)
+		return true;
+	/* a month from the 31st on ends after one from the 1st of the next */
+	if (((from->days & 1) || (from->weeks & 16)) &&
+	    (from->days != to->days || from->weekdays != to->weekdays ||
+	     from->weeks != to->weeks || from->months != to->months))
+		return true;
+	if (to->months && (!from->months || !has_all(from->months, to->months)))
+		return true;
+	if (from->days)
+		return !has_all(from->days, to->days);
+	if (to->days || !has_all(from->weekdays, to->weekdays))
+		return true;
+	return to->weeks && (!from->weeks || !has_all(from->weeks, to->weeks));
+}
+
+bool gfs_lowers(const struct gfs *from, const struct gfs *to)
+{
+	bool lowers = to->days < from->days;
+	unsigned int u;
+
+	for (u = BY_WEEK; u <= BY_YEAR; u++)
+		lowers = lowers || rule_lowers(&from->rules[u], &to->rules[u]);
+	return lowers;
 }

@@ -15,6 +15,7 @@
 #ifndef VAULT_GFS_H
 #define VAULT_GFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,7 +45,8 @@ enum gfs_reason {
 	KEEP_WEEKLY = 2,
 	KEEP_MONTHLY = 4,
 	KEEP_YEARLY = 8,
-	KEEP_NEWEST = 16
+	KEEP_NEWEST = 16,
+	KEEP_HELD = 32 /* not by this policy: retention.h */
 };
 
 /* Of n points, oldest first: why each is kept now, or 0: it is not. */
@@ -57,5 +59,11 @@ int64_t gfs_end(const struct gfs *r, int64_t time);
 
 /* NULL: it may be. Otherwise what is wrong with it. */
 const char *gfs_mistake(const struct gfs *r);
+/* NULL, or what is below the least that Azure keeps with its security features
+ * on. */
+const char *gfs_too_short(const struct gfs *r);
+/* Is there a point that `from` keeps, at some time, and `to` does not? True
+ * also where that is hard to tell: a rule for other dates. */
+bool gfs_lowers(const struct gfs *from, const struct gfs *to);
 
 #endif /* VAULT_GFS_H */

@@ -171,12 +171,15 @@ static int take_machine(void *arg, const struct db_row *row)
 	m->registered = db_int(row, 3);
 	m->head = db_int(row, 4);
 	m->removed = db_int(row, 5);
+	m->state = (enum protection_state)db_int(row, 6);
+	m->purge_after = db_int(row, 7);
 	return 1;
 }
 
 #define MACHINE_COLUMNS                                                        \
 	"machine.id, machine.vault, machine.name, machine.registered,"         \
-	" machine.head, machine.removed"
+	" machine.head, machine.removed, machine.state,"                       \
+	" machine.purge_after"
 
 static int add_certificate(struct db *db, const char *machine,
 			   const struct machine_certificate *c)
@@ -377,8 +380,9 @@ int machines_list(struct db *db, machine_fn *fn, void *arg)
 			" machine.id), (SELECT COUNT(*) FROM point WHERE"
 			" point.machine = machine.id), (SELECT MAX(arrived)"
 			" FROM point WHERE point.machine = machine.id)"
-			" FROM machine ORDER BY name, registered",
-			"");
+			" FROM machine WHERE state <> ?"
+			" ORDER BY name, registered",
+			"i", (int64_t)PROTECTION_PURGED);
 }
 
 struct finding {

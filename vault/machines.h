@@ -19,6 +19,7 @@
 
 #include "crypto/digest.h"
 #include "vault/db.h"
+#include "vault/protection.h"
 
 #define MACHINE_ID_LEN 36 /* a UUID */
 #define MACHINE_NAME_MAX 253
@@ -33,6 +34,8 @@ struct machine {
 	int64_t removed; /* 0: it is registered */
 	int64_t newest;	 /* recovery point; 0: none */
 	int64_t bytes, points;
+	enum protection_state state;
+	int64_t purge_after; /* 0: it is not deleted */
 };
 
 MUST_CHECK int vault_add(struct db *db, const char *name,
@@ -97,6 +100,7 @@ MUST_CHECK int machine_of_certificate(struct db *db,
 MUST_CHECK int machine_find(struct db *db, const char *vault, const char *word,
 			    struct machine *out);
 
+/* Not those that were purged. */
 typedef int machine_fn(void *arg, const struct machine *m);
 MUST_CHECK int machines_list(struct db *db, machine_fn *fn, void *arg);
 

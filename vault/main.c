@@ -16,6 +16,7 @@
 #include "vault/collect.h"
 #include "vault/identity/cli.h"
 #include "vault/identity/identity.h"
+#include "vault/keeping.h"
 #include "vault/operate.h"
 #include "vault/policy.h"
 #include "vault/readers.h"
@@ -63,6 +64,22 @@ static const char usage[] =
 	"  collect DIR          let go of what is not kept any more; a server\n"
 	"                       does that each hour\n"
 	"    --clock-is-right   although it has jumped\n"
+	"  settings DIR         how hard it is to lose what is there, or:\n"
+	"    --soft-delete enabled|disabled|alwayson, --soft-delete-days N\n"
+	"    --immutability disabled|unlocked|locked\n"
+	"    --security-features enabled|disabled|alwayson\n"
+	"    --vault NAME, --json\n"
+	"  pin DIR              a security PIN, for five minutes, once\n"
+	"    --vault NAME         (default)\n"
+	"  stop DIR ID          end a machine's protection and keep its data,\n"
+	"                       or\n"
+	"    --delete-data        delete them: softly, if that is on\n"
+	"    --pin N              what `pin` said\n"
+	"  resume DIR ID        a machine whose protection was stopped may "
+	"back\n"
+	"                       up again\n"
+	"  undelete DIR ID      bring back what was deleted\n"
+	"  purge DIR ID         now, what the next collection would purge\n"
 	"  unregister DIR ID    a machine may not come any more; what it has\n"
 	"                       stored stays\n"
 	"  quota DIR [ID]       what machines use of the room that they have, "
@@ -100,6 +117,7 @@ struct options {
 	unsigned int days;
 	bool json, clock_is_right, all, restore, revoke;
 	struct quota_words quota;
+	struct keeping_options keeping;
 	struct serve_options serve;
 };
 
@@ -210,6 +228,7 @@ static int do_revoke(struct vault *v, const struct options *o)
 static int do_policy(struct vault *v, const struct options *o)
 {
 	char id[MACHINE_ID_LEN + 1];
+	struct refusal refused;
 	const char *why;
 	struct gfs g;
 	int e;
@@ -227,6 +246,8 @@ static int do_policy(struct vault *v, const struct options *o)
 	if (e == -ENOENT)
 		log_error("there is no policy %s of a vault %s here", o->policy,
 			  o->vault);
+	if (policy_refusal(e, &g, &refused))
+		log_error("%s: %s", o->target, refused.text);
 	return e;
 }
 
@@ -239,7 +260,16 @@ static int do_collect(struct vault *v, const struct options *o)
 		printf("let go of %" PRIu64 " recovery points and %" PRIu64
 		       " objects of %" PRIu64 " bytes\n",
 		       c.points, c.objects, c.bytes);
+	if (e == 0 && c.purged)
+		printf("purged %" PRIu64 " machine%s\n", c.purged,
+		       c.purged == 1 ? "" : "s");
 	return e;
+}
+
+static int do_keeping(struct vault *v, struct options *o)
+{
+	o->keeping.json = o->json;
+	return keeping_run(v, o->command, o->target ?: o->vault, &o->keeping);
 }
 
 static int run_command(struct vault *v, struct options *o)
@@ -256,6 +286,8 @@ static int run_command(struct vault *v, struct options *o)
 		return do_policy(v, o);
 	if (!strcmp(o->command, "collect"))
 		return do_collect(v, o);
+	if (keeping_has(o->command))
+		return do_keeping(v, o);
 	if (!strcmp(o->command, "unregister"))
 		return do_unregister(v, o);
 	if (!strcmp(o->command, "quota"))
@@ -303,6 +335,12 @@ enum {
 	OPT_DAYS,
 	OPT_CLOCK_IS_RIGHT,
 	OPT_JSON,
+	OPT_SOFT_DELETE,
+	OPT_SOFT_DELETE_DAYS,
+	OPT_IMMUTABILITY,
+	OPT_SECURITY,
+	OPT_DELETE_DATA,
+	OPT_PIN,
 	OPT_RUN,
 	OPT_CLOCK,
 	OPT_BYTES,
@@ -327,6 +365,12 @@ static const struct option long_options[] = {
 	{ "days", 1, NULL, OPT_DAYS },
 	{ "clock-is-right", 0, NULL, OPT_CLOCK_IS_RIGHT },
 	{ "json", 0, NULL, OPT_JSON },
+	{ "soft-delete", 1, NULL, OPT_SOFT_DELETE },
+	{ "soft-delete-days", 1, NULL, OPT_SOFT_DELETE_DAYS },
+	{ "immutability", 1, NULL, OPT_IMMUTABILITY },
+	{ "security-features", 1, NULL, OPT_SECURITY },
+	{ "delete-data", 0, NULL, OPT_DELETE_DATA },
+	{ "pin", 1, NULL, OPT_PIN },
 	{ "run", 0, NULL, OPT_RUN },
 	{ "clock", 1, NULL, OPT_CLOCK },
 	{ "bytes", 1, NULL, OPT_BYTES },
@@ -360,8 +404,36 @@ static int take_days(struct options *o)
 	return 0;
 }
 
+/* False: it is none of these. */
+static bool take_keeping(struct keeping_options *k, int c)
+{
+	switch (c) {
+	case OPT_SOFT_DELETE:
+		k->soft_delete = optarg;
+		return true;
+	case OPT_SOFT_DELETE_DAYS:
+		k->soft_delete_days = optarg;
+		return true;
+	case OPT_IMMUTABILITY:
+		k->immutability = optarg;
+		return true;
+	case OPT_SECURITY:
+		k->security = optarg;
+		return true;
+	case OPT_DELETE_DATA:
+		k->delete_data = true;
+		return true;
+	case OPT_PIN:
+		k->pin = optarg;
+		return true;
+	}
+	return false;
+}
+
 static int take_option(struct options *o, int c, char **argv)
 {
+	if (take_keeping(&o->keeping, c))
+		return 0;
 	switch (c) {
 	case OPT_LISTEN:
 		o->listen = optarg;
@@ -447,6 +519,9 @@ static const struct command {
 	{ "quota", MAYBE_WORD },    { "alerts", NO_WORD },
 	{ "monitor-token", WORD },  { "acknowledge", WORD },
 	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
+	{ "settings", NO_WORD },    { "pin", NO_WORD },
+	{ "stop", WORD },	    { "resume", WORD },
+	{ "undelete", WORD },	    { "purge", WORD },
 };
 
 static int check_words(const struct options *o)

@@ -18,33 +18,14 @@
 #include "vault/objects.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "vault/alerts.h"
-
-struct repository {
-	struct repository *next;
-	char machine[40];
-	struct store *store;
-	/* one head at a time: a file whose row is refused would be in the way
-	 * of the right one for ever */
-	pthread_mutex_t heads;
-	pthread_rwlock_t files; /* see above */
-	struct quota_hold hold;
-};
-
-struct objects {
-	struct db *db;
-	char *root;
-	pthread_mutex_t lock; /* of the list */
-	struct repository *repositories;
-	struct quota quota; /* of machines that have none */
-	uint64_t disk_reserve;
-};
+#include "vault/objects_private.h"
+#include "vault/protection.h"
 
 struct object_writer {
 	struct objects *o;
@@ -164,8 +145,8 @@ static int open_repository(struct objects *o, const char *machine,
 	return 0;
 }
 
-static int get_repository(struct objects *o, const char *machine,
-			  struct repository **out)
+int repository_get(struct objects *o, const char *machine,
+		   struct repository **out)
 {
 	struct repository *r;
 	int e = 0;
@@ -194,7 +175,7 @@ int object_writer_open(struct objects *o, const char *machine,
 		return -ENOMEM;
 	w->o = o;
 	w->cls = cls;
-	e = get_repository(o, machine, &w->r);
+	e = repository_get(o, machine, &w->r);
 	if (e == 0)
 		e = sha256_new(&w->h);
 	if (e == 0)
@@ -294,6 +275,9 @@ static int add_row(struct db *db, void *arg)
 
 	if (head < 0)
 		return (int)head;
+	e = protection_check_write(db, w->r->machine);
+	if (e < 0)
+		return e;
 	n = db_exec(db,
 		    "INSERT INTO object(machine, class, name, size, arrived,"
 		    " since_head, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -341,8 +325,11 @@ static int put_both(struct object_writer *w, const char *name,
 		    uint8_t hash[static SHA256_LEN], int64_t head)
 {
 	struct row row = { w, name, hash, w->size, head };
-	int e;
+	int e = protection_check_write(w->o->db, w->r->machine);
 
+	/* asked again with the row; but a file that has none is in the way */
+	if (e < 0)
+		return e;
 	pthread_rwlock_rdlock(&w->r->files);
 	e = store_writer_commit(TAKE_PTR(w->w), name);
 	if (e == -EEXIST && !is_named_by_hash(w->cls))
@@ -478,7 +465,7 @@ int objects_read(struct objects *o, const char *machine, enum store_class cls,
 		 const char *name, uint64_t off, void *p, size_t len)
 {
 	struct repository *r;
-	int e = get_repository(o, machine, &r);
+	int e = repository_get(o, machine, &r);
 
 	return e < 0 ? e : store_get_range(r->store, cls, name, off, p, len);
 }
@@ -517,14 +504,16 @@ struct drop {
 static int drop(struct db *db, void *arg)
 {
 	const struct drop *d = arg;
-	int n = db_exec(db,
-			"UPDATE object SET until_head = 1 +"
-			" (SELECT head FROM machine WHERE id = ?)"
-			" WHERE machine = ? AND class = ? AND name = ?"
-			" AND until_head IS NULL",
-			"ssis", d->machine, d->machine, (int64_t)d->cls,
-			d->name);
+	int n = protection_check_write(db, d->machine);
 
+	if (n == 0)
+		n = db_exec(db,
+			    "UPDATE object SET until_head = 1 +"
+			    " (SELECT head FROM machine WHERE id = ?)"
+			    " WHERE machine = ? AND class = ? AND name = ?"
+			    " AND until_head IS NULL",
+			    "ssis", d->machine, d->machine, (int64_t)d->cls,
+			    d->name);
 	return n < 0 ? n : n == 0 ? -ENOENT : 0;
 }
 
@@ -534,109 +523,4 @@ int objects_drop(struct objects *o, const char *machine, enum store_class cls,
 	struct drop d = { machine, name, cls };
 
 	return db_write(o->db, drop, &d);
-}
-
-/* --- deleting --- */
-
-#define BATCH 64
-
-struct batch {
-	struct repository *r;
-	struct gone {
-		enum store_class cls;
-		char name[STORE_NAME_MAX + 1];
-		uint64_t size;
-	} v[BATCH];
-	unsigned int n;
-};
-
-static int take_gone(void *arg, const struct db_row *row)
-{
-	struct batch *b = arg;
-	struct gone *g = &b->v[b->n++];
-
-	g->cls = (enum store_class)db_int(row, 0);
-	snprintf(g->name, sizeof(g->name), "%s", db_text(row, 1));
-	g->size = (uint64_t)db_int(row, 2);
-	return 0;
-}
-
-static int delete_rows(struct db *db, void *arg)
-{
-	struct batch *b = arg;
-	unsigned int i;
-	int e;
-
-	b->n = 0;
-	e = db_query(db, take_gone, b,
-		     "SELECT class, name, size FROM object WHERE machine = ?"
-		     " AND until_head IS NOT NULL AND NOT EXISTS"
-		     " (SELECT 1 FROM point WHERE point.machine ="
-		     " object.machine AND head >= since_head"
-		     " AND head < until_head) LIMIT ?",
-		     "si", b->r->machine, (int64_t)BATCH);
-	for (i = 0; i < b->n && e >= 0; i++)
-		e = db_exec(db,
-			    "DELETE FROM object WHERE machine = ?"
-			    " AND class = ? AND name = ?",
-			    "sis", b->r->machine, (int64_t)b->v[i].cls,
-			    b->v[i].name);
-	return MIN(e, 0);
-}
-
-struct deletion {
-	struct repository *r;
-	const struct gone *g;
-};
-
-static int delete_file(struct db *db, void *arg)
-{
-	const struct deletion *d = arg;
-	int64_t n;
-	int e = db_number(db, &n,
-			  "SELECT 1 FROM object WHERE machine = ?"
-			  " AND class = ? AND name = ?",
-			  "sis", d->r->machine, (int64_t)d->g->cls, d->g->name);
-
-	if (e != -ENOENT)
-		return e; /* it has come again */
-	e = store_delete(d->r->store, d->g->cls, d->g->name);
-	return e == -ENOENT ? 0 : e;
-}
-
-/* Each by itself: while it goes, all others wait. */
-static int delete_files(struct db *db, const struct batch *b)
-{
-	unsigned int i;
-	int e = 0, r;
-
-	for (i = 0; i < b->n; i++) {
-		struct deletion d = { b->r, &b->v[i] };
-
-		r = db_write(db, delete_file, &d);
-		if (r < 0)
-			e = r;
-	}
-	return e;
-}
-
-int objects_collect(struct objects *o, const char *machine, uint64_t *n,
-		    uint64_t *bytes)
-{
-	struct batch b = { .n = BATCH };
-	unsigned int i;
-	int e = get_repository(o, machine, &b.r);
-
-	while (e == 0 && b.n > 0) {
-		pthread_rwlock_wrlock(&b.r->files);
-		e = db_write(o->db, delete_rows, &b);
-		if (e == 0)
-			e = delete_files(o->db, &b);
-		pthread_rwlock_unlock(&b.r->files);
-		for (i = 0; i < b.n && e == 0; i++) {
-			(*n)++;
-			*bytes += b.v[i].size;
-		}
-	}
-	return e;
 }

@@ -20,7 +20,9 @@
  *
  * Errors:  -ENOENT, -EEXIST: answers. -EBADMSG: the bytes are not those of
  *          the name. -ESTALE: a head that is not the next. -EDQUOT: the
- *          machine has no room left; not of what is there already. -EAGAIN: another process has just deleted
+ *          machine has no room left; not of what is there already. -EROFS: its
+ *          protection was stopped (protection.h): nothing is put or dropped.
+ *          -EAGAIN: another process has just deleted
  *          what was put again. Others are logged.
  * Threads: any; a writer belongs to one.
  * Source:  docs/vault-protocol.md.
@@ -84,8 +86,16 @@ MUST_CHECK int objects_drop(struct objects *o, const char *machine,
 			    enum store_class cls, const char *name);
 
 /* Delete what was dropped and no recovery point needs; adds to *n and *bytes
- * what went. Puts of this machine wait meanwhile, for moments. */
+ * what went. Puts of this machine wait meanwhile, for moments. Nothing of a
+ * machine that is neither protected nor stopped (protection.h). */
 MUST_CHECK int objects_collect(struct objects *o, const char *machine,
 			       uint64_t *n, uint64_t *bytes);
+/* Delete all, points too, of a machine that is PURGING. */
+MUST_CHECK int objects_purge(struct objects *o, const char *machine,
+			     uint64_t *n, uint64_t *bytes);
+/* What runs for long (all above and in scrub.h) ends soon with -ECANCELED,
+ * from now on. */
+void objects_interrupt(struct objects *o);
+MUST_CHECK int objects_check_interrupt(struct objects *o);
 
 #endif /* VAULT_OBJECTS_H */

@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "vault/alerts.h"
 #include "vault/audit.h"
 #include "vault/machines.h"
+#include "vault/retention.h"
 
 const struct gfs policy_default = {
 	.days = 30,
@@ -267,14 +269,40 @@ static int note(struct db *db, const struct policy *p, const char *action)
 	return audit_add(db, &line);
 }
 
+static int check_least(struct db *db, const struct policy *p)
+{
+	struct vault_settings s;
+	int e = vault_settings_get(db, p->vault, &s);
+
+	if (e == 0 && settings_need_pin(&s, clock_now()) && gfs_too_short(p->g))
+		return -ERANGE;
+	return e;
+}
+
+/* What was refused is in the audit log, too. */
+static int answer(struct db *db, int e, const struct policy *p,
+		  const char *action)
+{
+	struct refusal why;
+
+	if (!policy_refusal(e, p->g, &why))
+		return e;
+	if (note_refusal(db, p->actor, action, p->name, &why) != -EPERM)
+		return -EIO;
+	return e;
+}
+
 static int add_policy(struct db *db, void *arg)
 {
 	const struct policy *p = arg;
-	int e = db_exec(db,
-			"INSERT INTO policy(id, vault, name, days)"
-			" VALUES (?, ?, ?, ?)",
-			"sssi", p->id, p->vault, p->name, (int64_t)p->g->days);
+	int e = check_least(db, p);
 
+	if (e == 0)
+		e = db_exec(db,
+			    "INSERT INTO policy(id, vault, name, days)"
+			    " VALUES (?, ?, ?, ?)",
+			    "sssi", p->id, p->vault, p->name,
+			    (int64_t)p->g->days);
 	if (e >= 0)
 		e = add_rules(db, p);
 	return e < 0 ? e : note(db, p, "policy/create");
@@ -286,7 +314,7 @@ int policy_add(struct db *db, const char *vault, const char *name,
 	struct policy p = { "", vault, name, actor, g };
 
 	uuid_make(p.id);
-	return db_write(db, add_policy, &p);
+	return answer(db, db_write(db, add_policy, &p), &p, "policy/create");
 }
 
 static int take_id(void *arg, const struct db_row *row)
@@ -316,45 +344,72 @@ static int take_rule_row(void *arg, const struct db_row *row)
 	return 0;
 }
 
-static bool is_shorter(const struct gfs *is, const struct gfs *was)
+int policy_of_machine(struct db *db, const char *machine, struct gfs *out)
 {
-	bool shorter = is->days < was->days;
-	unsigned int i;
+	int e;
 
-	for (i = 0; i < ARRAY_LEN(is->rules); i++)
-		shorter = shorter || is->rules[i].count < was->rules[i].count;
-	return shorter;
+	memset(out, 0, sizeof(*out));
+	e = db_query(db, take_rule_row, out,
+		     "SELECT " RULE_COLUMNS " FROM machine JOIN policy"
+		     " ON policy.id = machine.policy"
+		     " LEFT JOIN policy_rule ON policy_rule.policy = policy.id"
+		     " WHERE machine.id = ?",
+		     "s", machine);
+	return e == 0 && out->days == 0 ? -ENOENT : e;
 }
 
-static int warn_of_shorter(struct db *db, const struct policy *p)
+static int get_rules(struct db *db, const char *policy, struct gfs *out)
+{
+	int e;
+
+	memset(out, 0, sizeof(*out));
+	e = db_query(db, take_rule_row, out,
+		     "SELECT " RULE_COLUMNS " FROM policy"
+		     " LEFT JOIN policy_rule ON policy_rule.policy = policy.id"
+		     " WHERE policy.id = ?",
+		     "s", policy);
+	return e;
+}
+
+/* --- changing --- */
+
+static int warn_of_lower(struct db *db, const struct policy *p,
+			 const struct gfs *from, const struct gfs *to)
 {
 	char before[POLICY_TEXT_MAX], after[POLICY_TEXT_MAX];
-	struct gfs was = { .days = 0 };
-	int e = db_query(db, take_rule_row, &was,
-			 "SELECT " RULE_COLUMNS " FROM policy"
-			 " LEFT JOIN policy_rule ON policy_rule.policy ="
-			 " policy.id WHERE policy.id = ?",
-			 "s", p->id);
 
-	if (e < 0 || !is_shorter(p->g, &was))
-		return e;
+	if (!gfs_lowers(from, to))
+		return 0;
 	return alert_raise(db, ALERT_POLICY_SHORTENED, p->vault,
-			   "%s has made policy %s keep less: %s, it was %s",
-			   p->actor, p->name, policy_text(p->g, after),
-			   policy_text(&was, before));
+			   "by %s, what policy %s keeps is less than before: "
+			   "%s, it was %s",
+			   p->actor, p->name, policy_text(to, after),
+			   policy_text(from, before));
+}
+
+static int find_policy(struct db *db, struct policy *p)
+{
+	int e = db_query(db, take_id, p->id,
+			 "SELECT id FROM policy WHERE vault = ? AND name = ?",
+			 "ss", p->vault, p->name);
+
+	return e == 0 ? -ENOENT : MIN(e, 0);
 }
 
 static int change_policy(struct db *db, void *arg)
 {
 	struct policy *p = arg;
-	int e = db_query(db, take_id, p->id,
-			 "SELECT id FROM policy WHERE vault = ? AND name = ?",
-			 "ss", p->vault, p->name);
+	struct gfs from;
+	int e = find_policy(db, p);
 
 	if (e == 0)
-		return -ENOENT;
-	if (e > 0)
-		e = warn_of_shorter(db, p);
+		e = get_rules(db, p->id, &from);
+	if (e == 0)
+		e = check_least(db, p);
+	if (e == 0)
+		e = retention_change_policy(db, p->vault, p->id, &from, p->g);
+	if (e >= 0)
+		e = warn_of_lower(db, p, &from, p->g);
 	if (e >= 0)
 		e = db_exec(db, "UPDATE policy SET days = ? WHERE id = ?", "is",
 			    (int64_t)p->g->days, p->id);
@@ -371,21 +426,77 @@ int policy_change(struct db *db, const char *vault, const char *name,
 {
 	struct policy p = { "", vault, name, actor, g };
 
-	return db_write(db, change_policy, &p);
+	return answer(db, db_write(db, change_policy, &p), &p, "policy/change");
 }
 
-int policy_of_machine(struct db *db, const char *machine, struct gfs *out)
-{
-	int e;
+struct assignment {
+	const char *machine;
+	struct policy p;
+};
 
-	memset(out, 0, sizeof(*out));
-	e = db_query(db, take_rule_row, out,
-		     "SELECT " RULE_COLUMNS " FROM machine JOIN policy"
-		     " ON policy.id = machine.policy"
-		     " LEFT JOIN policy_rule ON policy_rule.policy = policy.id"
-		     " WHERE machine.id = ?",
-		     "s", machine);
-	return e == 0 && out->days == 0 ? -ENOENT : e;
+static int assign(struct db *db, void *arg)
+{
+	struct assignment *a = arg;
+	char vault[MACHINE_ID_LEN + 1], target[MACHINE_ID_LEN + 1];
+	struct audit_line line = { 0,	   0,	   a->p.actor, "policy/assign",
+				   target, "done", a->p.name };
+	struct gfs from, to;
+	int e = db_query(db, take_id, vault,
+			 "SELECT vault FROM machine WHERE id = ?", "s",
+			 a->machine);
+
+	if (e <= 0)
+		return e < 0 ? e : -ENOENT;
+	snprintf(target, sizeof(target), "%s", a->machine);
+	a->p.vault = vault;
+	e = find_policy(db, &a->p);
+	if (e == 0)
+		e = policy_of_machine(db, a->machine, &from);
+	if (e == 0)
+		e = get_rules(db, a->p.id, &to);
+	if (e == 0)
+		e = retention_change_machine(db, vault, a->machine, &from, &to);
+	if (e >= 0)
+		e = warn_of_lower(db, &a->p, &from, &to);
+	if (e >= 0)
+		e = db_exec(db, "UPDATE machine SET policy = ? WHERE id = ?",
+			    "ss", a->p.id, a->machine);
+	a->p.vault = NULL;
+	return e < 0 ? e : audit_add(db, &line);
+}
+
+int policy_assign(struct db *db, const char *machine, const char *name,
+		  const char *actor)
+{
+	struct assignment a = { machine, { "", NULL, name, actor, NULL } };
+
+	return answer(db, db_write(db, assign, &a), &a.p, "policy/assign");
+}
+
+bool policy_refusal(int e, const struct gfs *g, struct refusal *why)
+{
+	const char *few = g ? gfs_too_short(g) : NULL;
+
+	switch (e) {
+	case -ERANGE:
+		*why = (struct refusal){ "RetentionTooShort",
+					 few ?: "it keeps too little" };
+		return true;
+	case -EPERM:
+		*why = (struct refusal){
+			"810001", "the vault is immutable: nothing may be kept "
+				  "for a shorter time than before"
+		};
+		return true;
+	case -EBUSY:
+		*why = (struct refusal){
+			"PolicyLoweredTooOften",
+			"it was lowered too often lately: what it was before "
+			"is kept beside it until soft delete's days are over"
+		};
+		return true;
+	}
+	return false;
 }
 
 struct listing {

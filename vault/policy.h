@@ -12,7 +12,11 @@
  *
  * with several days, weekdays or months joined by "+".
  *
- * Errors:  -EINVAL: not logged, why gets the reason; -ENOENT; -EEXIST.
+ * Errors:  -EINVAL: not logged, why gets the reason; -ENOENT; -EEXIST. Refused
+ *          (policy_refusal() says it in words; not logged): -ERANGE: it keeps
+ *          less than the vault's security features want; -EPERM: the vault is
+ *          immutable, and it keeps less than before; -EBUSY: it was lowered
+ *          too often (retention.h).
  * Threads: any.
  */
 #ifndef VAULT_POLICY_H
@@ -20,6 +24,7 @@
 
 #include "vault/db.h"
 #include "vault/gfs.h"
+#include "vault/settings.h"
 
 #define POLICY_DEFAULT "default"
 #define POLICY_TEXT_MAX 512
@@ -35,6 +40,11 @@ MUST_CHECK int policy_add(struct db *db, const char *vault, const char *name,
 /* Of those machines that follow it, too. */
 MUST_CHECK int policy_change(struct db *db, const char *vault, const char *name,
 			     const struct gfs *g, const char *actor);
+/* This machine follows that policy of its vault from now on. */
+MUST_CHECK int policy_assign(struct db *db, const char *machine,
+			     const char *name, const char *actor);
+/* g: that was refused; NULL: one that exists. False: e is no refusal. */
+bool policy_refusal(int e, const struct gfs *g, struct refusal *why);
 struct policy_entry {
 	const char *vault, *name; /* names, borrowed */
 	struct gfs g;

@@ -154,8 +154,9 @@ int reader_of_certificate(struct db *db, const uint8_t hash[static SHA256_LEN],
 #define MACHINES                                                               \
 	"SELECT id, vault, name, registered, head, removed,"                   \
 	" (SELECT COUNT(*) FROM point WHERE point.machine = machine.id),"      \
-	" (SELECT MAX(arrived) FROM point WHERE point.machine = machine.id)"   \
-	" FROM machine WHERE vault = ?1 AND (?2 = '' OR id = ?2)"
+	" (SELECT MAX(arrived) FROM point WHERE point.machine = machine.id),"  \
+	" state FROM machine WHERE vault = ?1 AND (?2 = '' OR id = ?2)"        \
+	" AND state < 3" /* PROTECTION_PURGING */
 
 static void fill_machine(struct machine *m, const struct db_row *row)
 {
@@ -168,6 +169,7 @@ static void fill_machine(struct machine *m, const struct db_row *row)
 	m->removed = db_int(row, 5);
 	m->points = db_int(row, 6);
 	m->newest = db_int(row, 7);
+	m->state = (enum protection_state)db_int(row, 8);
 }
 
 static int take_machine(void *arg, const struct db_row *row)

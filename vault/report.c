@@ -37,6 +37,15 @@ static int print_json(struct buf *b, struct json_out *j)
 	return e;
 }
 
+static const char *state_text(const struct machine *m)
+{
+	if (m->state >= PROTECTION_DELETED)
+		return "deleted";
+	if (m->removed)
+		return "unregistered";
+	return m->state == PROTECTION_STOPPED ? "stopped" : "";
+}
+
 static int print_machine(void *arg, const struct machine *m)
 {
 	const bool *json = arg;
@@ -47,8 +56,8 @@ static int print_machine(void *arg, const struct machine *m)
 	if (!*json) {
 		printf("%s  %-24s %-12s %6" PRId64 " points %14" PRId64
 		       " bytes  newest %s\n",
-		       m->id, m->name, m->removed ? "unregistered" : "",
-		       m->points, m->bytes, time_text(newest, m->newest));
+		       m->id, m->name, state_text(m), m->points, m->bytes,
+		       time_text(newest, m->newest));
 		return 0;
 	}
 	json_object(&j, NULL);
@@ -57,6 +66,9 @@ static int print_machine(void *arg, const struct machine *m)
 	json_str(&j, "name", m->name);
 	json_i64(&j, "registered", m->registered);
 	json_bool(&j, "is_registered", m->removed == 0);
+	json_str(&j, "protection", protection_text(m->state));
+	json_bool(&j, "is_deleted", m->state >= PROTECTION_DELETED);
+	json_i64(&j, "purge_after", m->purge_after);
 	json_i64(&j, "head", m->head);
 	json_i64(&j, "points", m->points);
 	json_i64(&j, "newest_point", m->newest);
@@ -171,8 +183,8 @@ int report_audit_verdict(struct vault *v)
 
 /* --- recovery points --- */
 
-static const char *const reasons[] = { "daily", "weekly", "monthly", "yearly",
-				       "newest" };
+static const char *const reasons[] = { "daily",	 "weekly", "monthly",
+				       "yearly", "newest", "held" };
 
 static void print_reasons(unsigned int bits)
 {

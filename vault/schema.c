@@ -236,5 +236,49 @@ static const char restoring[] =
 	" REFERENCES machine(id) ON DELETE SET NULL;"
 	"ALTER TABLE credential ADD COLUMN key BLOB;";
 
-const char *const schema_steps[SCHEMA_VERSION] = { first, resources, monitoring,
-						   identity, restoring };
+/* What is kept against the will of whoever has the right to delete. */
+static const char keeping[] =
+	/* settings.h */
+	"ALTER TABLE vault ADD COLUMN soft_delete INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE vault ADD COLUMN soft_delete_days INTEGER NOT NULL"
+	" DEFAULT 14;"
+	"ALTER TABLE vault ADD COLUMN immutability INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE vault ADD COLUMN enhanced INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE vault ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE vault ADD COLUMN guarded_until INTEGER NOT NULL DEFAULT 0;"
+	/* changes whenever other points may be kept than before */
+	"ALTER TABLE vault ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+	/* protection.h */
+	"ALTER TABLE machine ADD COLUMN state INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE machine ADD COLUMN state_since INTEGER;"
+	"ALTER TABLE machine ADD COLUMN purge_after INTEGER;"
+	/* retention.h: what a machine's policy was before it was lowered */
+	"CREATE TABLE retention_held ("
+	" machine TEXT NOT NULL REFERENCES machine(id),"
+	" rules TEXT NOT NULL, until INTEGER NOT NULL,"
+	" PRIMARY KEY (machine, rules)) STRICT, WITHOUT ROWID;"
+	/* pin.h */
+	"CREATE TABLE security_pin ("
+	" vault TEXT PRIMARY KEY REFERENCES vault(id) ON DELETE CASCADE,"
+	" salt BLOB NOT NULL, hash BLOB NOT NULL, expires INTEGER NOT NULL,"
+	" tries INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
+	/* what may be deleted once no point needs it */
+	"CREATE INDEX object_dropped ON object(machine, until_head, since_head)"
+	" WHERE until_head IS NOT NULL;"
+	/* scrub.h: objects whose bytes are not what they were */
+	"CREATE TABLE damage ("
+	" machine TEXT NOT NULL, class INTEGER NOT NULL, name TEXT NOT NULL,"
+	" found INTEGER NOT NULL, what TEXT NOT NULL,"
+	" PRIMARY KEY (machine, class, name),"
+	" FOREIGN KEY (machine, class, name)"
+	" REFERENCES object(machine, class, name) ON DELETE CASCADE)"
+	" STRICT, WITHOUT ROWID;"
+	/* how far it has come: behind this object */
+	"CREATE TABLE scrub (one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" began INTEGER NOT NULL, ended INTEGER,"
+	" machine TEXT NOT NULL, class INTEGER NOT NULL, name TEXT NOT NULL,"
+	" objects INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;";
+
+const char *const schema_steps[SCHEMA_VERSION] = { first,      resources,
+						   monitoring, identity,
+						   restoring,  keeping };

@@ -167,14 +167,18 @@ static void test_limits(void **state)
 
 	(void)state;
 	assert_null(gfs_mistake(&r));
+	assert_null(gfs_too_short(&r));
 	r.days = 6;
+	assert_null(gfs_mistake(&r));
+	assert_non_null(gfs_too_short(&r));
+	r.days = 0;
 	assert_non_null(gfs_mistake(&r));
 	r = usual;
 	r.rules[BY_WEEK].count = 3;
-	assert_non_null(gfs_mistake(&r));
+	assert_non_null(gfs_too_short(&r));
 	r = usual;
 	r.rules[BY_MONTH].count = 2;
-	assert_non_null(gfs_mistake(&r));
+	assert_non_null(gfs_too_short(&r));
 	r = usual;
 	r.rules[BY_YEAR].months = 0;
 	assert_non_null(gfs_mistake(&r));

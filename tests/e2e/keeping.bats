@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# keeping.bats - what an administrator of a vault can delete, and what brings
+# it back.
+
+load ../lib/helpers
+load ../lib/vault
+load ../lib/registered
+
+setup() {
+	tm_setup
+	requires curl
+	requires openssl
+}
+
+# on DAY: the vault's clock.
+on() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ >"$T/clock"; }
+
+vd() { vaultd "$@" --clock "$T/clock"; }
+
+# a_machine: $ID, registered as host, with a pack and a recovery point.
+a_machine() {
+	vault_init
+	on 2026-03-02
+	vault_starts --clock "$T/clock"
+	machine_registers host --clock "$T/clock"
+	ID=$(vd machines "$VAULT" --json | jq -r .machine)
+	PACK=$(sha256sum "$PASS" | cut -d' ' -f1)
+	asked 201 "" ask_as host "/v1/objects/packs/$PACK" -T "$PASS"
+	asked 201 "" ask_as host "/v1/objects/snapshots/$PACK" -T "$PASS"
+	asked 201 "" ask_as host /v1/objects/heads/0000000000000001 -T "$PASS"
+}
+
+@test "settings are shown and changed, and what is forever stays" {
+	vault_init
+	expect 0 vaultd settings "$VAULT"
+	output_has "soft delete Enabled, 14 days; immutability Disabled; security features Enabled"
+	expect 0 vaultd settings "$VAULT" --soft-delete alwayson \
+		--soft-delete-days 30 --immutability unlocked
+	output_has "soft delete AlwaysON, 30 days; immutability Unlocked"
+	expect 1 vaultd settings "$VAULT" --soft-delete disabled
+	output_has "cannot be undone"
+	vaultd settings "$VAULT" --immutability locked
+	expect 1 vaultd settings "$VAULT" --immutability unlocked
+	output_has "Immutability is Locked"
+	expect 1 vaultd settings "$VAULT" --soft-delete-days 20
+	expect 1 vaultd settings "$VAULT" --soft-delete-days many
+	output_has "no number of days"
+	expect 1 vaultd settings "$VAULT" --immutability hard
+	output_has "disabled, unlocked or locked"
+	expect 1 vaultd policy "$VAULT" daily=7
+	output_has "the vault is immutable"
+	expect 0 vaultd settings "$VAULT" --json
+	[ "$(jq -r .immutability <<<"$output")" = Locked ]
+	[ "$(vaultd audit "$VAULT" --json |
+		jq -r 'select(.outcome == "refused") | .action' | wc -l)" -eq 4 ]
+	vaultd audit-verify "$VAULT"
+}
+
+@test "a machine whose protection is stopped restores and does not back up" {
+	a_machine
+	expect 0 vd stop "$VAULT" "$ID"
+	output_has "kept"
+	asked 409 ProtectionStopped ask_as host \
+		"/v1/objects/packs/$PACK" -T "$PASS"
+	asked 409 ProtectionStopped ask_as host \
+		"/v1/objects/packs/$PACK" -X DELETE
+	asked 409 ProtectionStopped ask_as host \
+		'/v1/leases?kind=writer' -X POST
+	asked 200 correct ask_as host "/v1/objects/packs/$PACK"
+	asked 200 ProtectionStopped ask_as host /v1/machine
+	expect 0 vd machines "$VAULT"
+	output_has stopped
+	expect 0 vd resume "$VAULT" "$ID"
+	asked 409 ObjectExists ask_as host "/v1/objects/packs/$PACK" -T "$PASS"
+	expect 1 vd resume "$VAULT" "$ID"
+	expect 1 vd stop "$VAULT" 00000000-0000-0000-0000-000000000000
+	output_has "no machine has the id"
+}
+
+@test "what is deleted comes back, until its time is over" {
+	local pin
+	a_machine
+	expect 1 vd stop "$VAULT" "$ID" --delete-data
+	output_has "takes a security PIN"
+	pin=$(vd pin "$VAULT" 2>/dev/null)
+	[[ $pin =~ ^[0-9]{6}$ ]]
+	expect 1 vd stop "$VAULT" "$ID" --delete-data --pin "$((999999 - 10#$pin))"
+	output_has "wrong, over, used"
+	expect 0 vd stop "$VAULT" "$ID" --delete-data --pin "$pin"
+	output_has "until 2026-03-16"
+	asked 409 ItemSoftDeleted ask_as host "/v1/objects/packs/$PACK"
+	asked 409 ItemSoftDeleted ask_as host /v1/objects/packs
+	asked 409 ItemSoftDeleted ask_as host "/v1/objects/packs/$PACK" \
+		-T "$PASS"
+	expect 1 vd purge "$VAULT" "$ID"
+	output_has "only when their time is over"
+	on 2026-03-15T23:59
+	vd collect "$VAULT"
+	expect 0 vd undelete "$VAULT" "$ID"
+	asked 200 correct ask_as host "/v1/objects/packs/$PACK"
+	pin=$(vd pin "$VAULT" 2>/dev/null)
+	vd stop "$VAULT" "$ID" --delete-data --pin "$pin"
+	on 2026-03-30
+	expect 0 vd collect "$VAULT"
+	output_has "purged 1 machine"
+	expect 1 vd undelete "$VAULT" "$ID"
+	[ ! -e "$VAULT/repositories/$ID/packs/$PACK" ]
+	asked 401 Unauthorized ask_as host /v1/machine
+	[ -z "$(vd machines "$VAULT")" ]
+	machine_registers host --clock "$T/clock"
+	vaultd audit-verify "$VAULT"
+}
+
+@test "an agent says why its backup is refused" {
+	local id
+	vault_made
+	registered
+	tm_init
+	mkdir data
+	echo one >data/file
+	tm backup data
+	id=$(vaultd machines "$VAULT" --json | jq -r .machine)
+	vaultd stop "$VAULT" "$id"
+	run tm backup data
+	[ "$status" -ne 0 ]
+	output_has "has stopped the protection of this machine"
+	tm restore latest --target out
+	grep -rq one out
+	vaultd resume "$VAULT" "$id"
+	tm backup data
+}
