@@ -23,6 +23,7 @@
 #include "vault/reader_api.h"
 #include "vault/metrics.h"
 #include "vault/monitor_api.h"
+#include "vault/notify.h"
 #include "vault/register_api.h"
 #include "vault/sandbox.h"
 #include "vault/watch.h"
@@ -221,6 +222,7 @@ static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
 static int run(struct vault *v, const struct serve_options *opt,
 	       const struct routes *routes, struct command *command)
 {
+	struct notifier *notifier = NULL;
 	struct http *h = NULL;
 	sigset_t set, old;
 	int fd = sandbox_socket(), e = 0;
@@ -245,8 +247,11 @@ static int run(struct vault *v, const struct serve_options *opt,
 		service_notify("READY=1\nSTATUS=listening on port %u\n",
 			       (unsigned int)http_port(h));
 	if (e == 0)
+		e = notify_start(v, &notifier);
+	if (e == 0)
 		e = wait_for_end(v, command->pid, &set);
 	service_notify("STOPPING=1\n");
+	notify_stop(notifier);
 	http_stop(h);
 	return e;
 }

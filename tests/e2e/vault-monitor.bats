@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # vault-monitor.bats - what a vault tells of itself, and to whom.
+# shellcheck disable=SC2030,SC2031 # each test is a subshell of its own
 
 load ../lib/helpers
 load ../lib/vault

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # vault-sandbox.bats - who a vault's server is, and what it may do.
+# shellcheck disable=SC2034,SC2153 # of lib/vault.bash
 
 load ../lib/helpers
 load ../lib/vault
