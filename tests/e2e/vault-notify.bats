@@ -68,7 +68,7 @@ nothing_waits() { [ "$(waiting mail) $(waiting webhook)" = "0 0" ]; }
 	output_has "Subject: [tidemark] severity 0: policy-shortened"
 	output_has "To: one@example.org,"
 	output_has "two@example.org"
-	output_has "local root has made policy default keep less: daily=9"
+	output_has "policy default keeps is less than before: daily=9"
 	# a message of mail: CRLF, a date, nothing that is not known twice
 	! grep -qv $'\r$' "$T/in/mail.1" || false
 	[ "$(grep -c '^Message-ID: <alert-1\.' "$T/in/mail.1")" -eq 1 ]
