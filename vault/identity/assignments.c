@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "vault/audit.h"
 
+#define WRITE "Microsoft.Authorization/roleAssignments/write"
+#define DELETE "Microsoft.Authorization/roleAssignments/delete"
+
 /* --- scopes --- */
 
 int scope_normal(const char *text, char out[static SCOPE_MAX + 1])
@@ -108,8 +111,7 @@ static int change(struct db *db, struct assignment *a,
 		    "UPDATE role_assignment SET description = ?, updated = ?,"
 		    " updated_by = ? WHERE id = ?",
 		    "siss", a->description, a->updated, a->updated_by, a->id);
-	return e < 0 ? e
-		     : note(db, a->actor ?: a->by, "roleAssignments/write", a);
+	return e < 0 ? e : note(db, a->actor ?: a->by, WRITE, a);
 }
 
 static int insert(struct db *db, const struct assignment *a)
@@ -124,7 +126,7 @@ static int insert(struct db *db, const struct assignment *a)
 			a->created_by, a->updated_by);
 
 	if (e >= 0)
-		e = note(db, a->actor ?: a->by, "roleAssignments/write", a);
+		e = note(db, a->actor ?: a->by, WRITE, a);
 	return e < 0 ? e : 1;
 }
 
@@ -194,7 +196,7 @@ static int remove_one(struct db *db, void *arg)
 	if (e == 0)
 		e = db_exec(db, "DELETE FROM role_assignment WHERE id = ?", "s",
 			    r->id);
-	return e < 0 ? e : note(db, r->actor, "roleAssignments/delete", r->out);
+	return e < 0 ? e : note(db, r->actor, DELETE, r->out);
 }
 
 int assignment_remove(struct db *db, const char *id, const char *actor,
@@ -229,8 +231,7 @@ int assignments_list(struct db *db, const char *principal, assignment_fn *fn,
 	if (principal)
 		return db_query(db, list_row, &l,
 				SELECT " WHERE principal = ?"
-				       " ORDER BY scope, created, id",
+				       " ORDER BY id",
 				"s", principal);
-	return db_query(db, list_row, &l, SELECT " ORDER BY scope, created, id",
-			"");
+	return db_query(db, list_row, &l, SELECT " ORDER BY id", "");
 }

@@ -51,7 +51,7 @@ MUST_CHECK int assignment_get(struct db *db, const char *id,
 			      struct assignment *out);
 
 typedef int assignment_fn(void *arg, const struct assignment *a);
-/* All, or of one principal. fn's other than 0 ends it. */
+/* All, or of one principal, by their ids. fn's other than 0 ends it. */
 MUST_CHECK int assignments_list(struct db *db, const char *principal,
 				assignment_fn *fn, void *arg);
 

@@ -5,15 +5,26 @@
 #include "vault/identity/rbac.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "vault/audit.h"
 #include "vault/vault.h"
 
 struct question {
 	const char *action;
+	const struct role *role; /* that is to be assigned; NULL: nothing is */
 	bool is_data, below;
 	char scope[SCOPE_MAX + 1];
 };
+
+static bool may_assign(const struct role *by, const struct role *role)
+{
+	const char *const *id = role ? by->assignable : NULL;
+
+	while (id && *id && strcmp(*id, role->id) != 0)
+		id++;
+	return !id || *id;
+}
 
 /* 1 ends the list: it is allowed. */
 static int judge(void *arg, const struct assignment *a)
@@ -24,7 +35,8 @@ static int judge(void *arg, const struct assignment *a)
 	if (!scope_contains(a->scope, q->scope) &&
 	    !(q->below && scope_contains(q->scope, a->scope)))
 		return 0;
-	return r && role_allows(r, q->action, q->is_data);
+	return r && role_allows(r, q->action, q->is_data) &&
+	       may_assign(r, q->role);
 }
 
 static int ask(struct db *db, const struct caller *c, const char *scope,
@@ -55,6 +67,20 @@ int rbac_allows_below(struct db *db, const struct caller *c, const char *action,
 		      const char *scope)
 {
 	struct question q = { .action = action, .below = true };
+
+	return ask(db, c, scope, &q);
+}
+
+int rbac_may_assign(struct db *db, const struct caller *c, const char *scope,
+		    const struct role *role, bool is_delete)
+{
+	struct question q = {
+		.action = is_delete ? "Microsoft.Authorization/roleAssignments/"
+				      "delete"
+				    : "Microsoft.Authorization/roleAssignments/"
+				      "write",
+		.role = role
+	};
 
 	return ask(db, c, scope, &q);
 }

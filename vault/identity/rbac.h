@@ -30,6 +30,12 @@ MUST_CHECK int rbac_allows_data(struct db *db, const struct caller *c,
 MUST_CHECK int rbac_allows_below(struct db *db, const struct caller *c,
 				 const char *action, const char *scope);
 
+/* May it give that role to somebody at the scope, or (is_delete) take it? Who
+ * has the right by a role that names the roles it is for, only those. */
+MUST_CHECK int rbac_may_assign(struct db *db, const struct caller *c,
+			       const char *scope, const struct role *role,
+			       bool is_delete);
+
 /* 0: it may. -ECANCELED: it may not; that was answered (403
  * AuthorizationFailed) and noted in the audit log. */
 MUST_CHECK int rbac_authorize(struct http_exchange *x, struct vault *v,

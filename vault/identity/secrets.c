@@ -61,9 +61,10 @@ int secret_add(struct db *db, const char *principal, enum secret_kind kind,
 	       char text[static SECRET_TEXT_LEN + 1])
 {
 	CLEANUP_SECRET_BUF struct buf b = BUF_INIT(SECRET_TEXT_LEN + 1);
+	struct secret s;
 	struct adding a = { .principal = principal,
 			    .actor = actor,
-			    .out = out };
+			    .out = &s };
 	uint8_t bytes[SECRET_BYTES];
 	int e = buf_reserve(&b, SECRET_TEXT_LEN + 1);
 
@@ -73,11 +74,12 @@ int secret_add(struct db *db, const char *principal, enum secret_kind kind,
 	secret_wipe(bytes, sizeof(bytes));
 	if (e < 0)
 		return e;
-	fill(out, kind, expires);
+	fill(&s, kind, expires);
 	sha256_once(SPAN_OF(&b), a.hash);
 	e = db_write(db, add_secret, &a);
 	if (e < 0)
 		return e;
+	*out = s;
 	memcpy(text, b.p, SECRET_TEXT_LEN);
 	text[SECRET_TEXT_LEN] = '\0';
 	return 0;
@@ -88,19 +90,23 @@ int secret_add_key(struct db *db, const char *principal, const struct pkey *key,
 		   const char *actor, struct secret *out)
 {
 	CLEANUP_BUF struct buf pem = BUF_INIT(PKEY_PEM_MAX);
+	struct secret s;
 	struct adding a = { .principal = principal,
 			    .actor = actor,
-			    .out = out };
+			    .out = &s };
 	int e = pkey_public_to_pem(key, &pem);
 
 	if (e == 0)
 		e = buf_u8(&pem, '\0');
 	if (e < 0)
 		return e;
-	fill(out, SECRET_KEY, expires);
+	fill(&s, SECRET_KEY, expires);
 	a.key = (const char *)pem.p;
 	memcpy(a.hash, hash, SHA256_LEN);
-	return db_write(db, add_secret, &a);
+	e = db_write(db, add_secret, &a);
+	if (e == 0)
+		*out = s;
+	return e;
 }
 
 struct removing {
