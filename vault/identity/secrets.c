@@ -62,9 +62,7 @@ int secret_add(struct db *db, const char *principal, enum secret_kind kind,
 {
 	CLEANUP_SECRET_BUF struct buf b = BUF_INIT(SECRET_TEXT_LEN + 1);
 	struct secret s;
-	struct adding a = { .principal = principal,
-			    .actor = actor,
-			    .out = &s };
+	struct adding a = { .principal = principal, .actor = actor, .out = &s };
 	uint8_t bytes[SECRET_BYTES];
 	int e = buf_reserve(&b, SECRET_TEXT_LEN + 1);
 
@@ -91,9 +89,7 @@ int secret_add_key(struct db *db, const char *principal, const struct pkey *key,
 {
 	CLEANUP_BUF struct buf pem = BUF_INIT(PKEY_PEM_MAX);
 	struct secret s;
-	struct adding a = { .principal = principal,
-			    .actor = actor,
-			    .out = &s };
+	struct adding a = { .principal = principal, .actor = actor, .out = &s };
 	int e = pkey_public_to_pem(key, &pem);
 
 	if (e == 0)
