@@ -190,7 +190,8 @@ static int do_credentials(struct vault *v, const struct options *o)
 	CLEANUP_BUF struct buf b = BUF_INIT(4 * X509_CERT_MAX);
 	int e = o->restore ? vault_restore_credentials(v, o->vault, o->machine,
 						       o->days, o->url, &b)
-			   : vault_credentials(v, o->vault, o->url, &b);
+			   : vault_credentials(v, o->vault, o->url,
+					       "local root", &b);
 
 	/* the vault's user may write its own files only */
 	if (e == 0)

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/service.h"
+#include "vault/arm/arm.h"
 #include "vault/collect.h"
 #include "vault/data_api.h"
 #include "vault/http.h"
@@ -267,6 +268,7 @@ int serve(struct vault *v, const struct serve_options *opt)
 	add_routes(&routes, register_routes, n_register_routes);
 	add_routes(&routes, token_routes, n_token_routes);
 	add_routes(&routes, reader_routes, n_reader_routes);
+	add_routes(&routes, arm_http_routes, n_arm_http_routes);
 	service_log_init();
 	e = metrics_new(routes.v, routes.n, &v->metrics);
 	if (e == 0)

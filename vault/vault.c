@@ -229,7 +229,7 @@ static int find_vault(struct vault *v, const char *name, char *id)
 }
 
 int vault_credentials(struct vault *v, const char *vault_name, const char *url,
-		      struct buf *out)
+		      const char *actor, struct buf *out)
 {
 	CLEANUP_FREE char *own = NULL;
 	uint8_t secret[CREDENTIAL_LEN];
@@ -241,7 +241,7 @@ int vault_credentials(struct vault *v, const char *vault_name, const char *url,
 		e = default_url(&v->config, &own);
 	random_bytes(secret, sizeof(secret));
 	if (e == 0)
-		e = credential_add(v->db, id, secret, expires, "local root");
+		e = credential_add(v->db, id, secret, expires, actor);
 	if (e == 0)
 		e = write_credentials(v, vault_name, url ? url : own, secret,
 				      expires, false, out);

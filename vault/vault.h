@@ -57,7 +57,8 @@ MUST_CHECK int vault_listens(struct vault *v, unsigned int port);
 /* A secret for one machine, as JSON for `tidemark register`. url NULL: that of
  * the configuration. */
 MUST_CHECK int vault_credentials(struct vault *v, const char *vault_name,
-				 const char *url, struct buf *out);
+				 const char *url, const char *actor,
+				 struct buf *out);
 /* The same for who may restore (readers.h), for so many days. machine: an id
  * or a name; NULL: every one of the vault. */
 MUST_CHECK int vault_restore_credentials(struct vault *v,

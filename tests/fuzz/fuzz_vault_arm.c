@@ -3,7 +3,8 @@
  * fuzz_vault_arm.c - ids of resources, and filters, as anybody may send them.
  *
  * The first byte chooses. An id that is taken is the same one when it is
- * written as a path and read again; a filter's terms are all within its text.
+ * written as a path and read again; a filter's terms are all within its text;
+ * a policy that is taken is the same one when it is written and read again.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 
 #include "vault/arm/filter.h"
 #include "vault/arm/id.h"
+#include "vault/arm/mab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -69,6 +71,33 @@ static void try_filter(const char *text)
 	filter_release(&f);
 }
 
+static int read_policy(struct span text, struct mab_policy *out)
+{
+	CLEANUP_JSON struct json *j = NULL;
+	const char *why;
+	int e = json_parse(text, 1u << 16, &j);
+
+	return e < 0 ? e : mab_read(j, out, &why);
+}
+
+static void try_policy(const char *text)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1u << 16);
+	struct json_out j = JSON_OUT(&b);
+	struct mab_policy p, again;
+
+	if (read_policy(SPAN(text, strlen(text)), &p) < 0)
+		return;
+	assert(!gfs_mistake(&p.keep));
+	json_object(&j, NULL);
+	mab_write(&j, &p);
+	json_close(&j);
+	assert(json_end(&j) == 0);
+	assert(read_policy(SPAN_OF(&b), &again) == 0);
+	assert(!memcmp(&p.keep, &again.keep, sizeof(p.keep)));
+	assert(p.schedule.n_times == again.schedule.n_times);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = size ? strndup((const char *)data + 1, size - 1) : NULL;
@@ -76,10 +105,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	assert(text);
-	if (data[0] & 1)
-		try_id(text);
-	else
+	switch (data[0] % 3) {
+	case 0:
 		try_filter(text);
+		break;
+	case 1:
+		try_id(text);
+		break;
+	default:
+		try_policy(text);
+	}
 	free(text);
 	return 0;
 }

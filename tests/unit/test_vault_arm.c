@@ -13,7 +13,9 @@
 
 #include "vault/arm/filter.h"
 #include "vault/arm/id.h"
+#include "vault/arm/mab.h"
 #include "vault/arm/tags.h"
+#include "prng.h"
 
 /* --- ids --- */
 
@@ -223,6 +225,68 @@ static void test_tags_are_words(void **state)
 	assert_string_equal("{}", (const char *)b.p);
 }
 
+/* --- policies --- */
+
+static int policy_of(struct span text, struct mab_policy *out)
+{
+	CLEANUP_JSON struct json *j = NULL;
+	const char *why = NULL;
+
+	assert_int_equal(0, json_parse(text, 1 << 20, &j));
+	return mab_read(j, out, &why);
+}
+
+static unsigned int below(uint64_t *r, unsigned int n)
+{
+	return (unsigned int)(prng_next(r) % n);
+}
+
+static struct gfs_rule random_rule(uint64_t *r, enum gfs_unit unit)
+{
+	struct gfs_rule rule = { .count = 4 + below(r, 90) };
+
+	if (unit == BY_WEEK || below(r, 2)) {
+		rule.weekdays = (uint8_t)(1 + below(r, 127));
+		if (unit != BY_WEEK)
+			rule.weeks = (uint8_t)(1 + below(r, 31));
+	} else {
+		rule.days = 1 + below(r, (1u << 29) - 1);
+	}
+	if (unit == BY_YEAR)
+		rule.months = (uint16_t)(1 + below(r, 4095));
+	return rule;
+}
+
+static void test_policy_means_the_same_when_it_comes_back(void **state)
+{
+	uint64_t r = 7;
+	unsigned int n, u;
+
+	(void)state;
+	for (n = 0; n < 2000; n++) {
+		CLEANUP_BUF struct buf b = BUF_INIT(1 << 16);
+		struct json_out j = JSON_OUT(&b);
+		struct mab_policy p = { .keep = { .days = 7 +
+							  below(&r, 9000) } };
+		struct mab_policy back;
+
+		for (u = BY_WEEK; u <= BY_YEAR; u++)
+			if (below(&r, 2))
+				p.keep.rules[u] = random_rule(&r, u);
+		p.schedule.n_times = below(&r, MAB_TIMES_MAX + 1);
+		for (u = 0; u < p.schedule.n_times; u++)
+			p.schedule.times[u] = (uint16_t)below(&r, 1440);
+		json_object(&j, NULL);
+		mab_write(&j, &p);
+		json_close(&j);
+		assert_int_equal(0, json_end(&j));
+		assert_int_equal(0, policy_of(SPAN_OF(&b), &back));
+		assert_memory_equal(&p.keep, &back.keep, sizeof(p.keep));
+		assert_memory_equal(p.schedule.times, back.schedule.times,
+				    sizeof(p.schedule.times));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_filter_that_is_half_understood_is_none),
 		cmocka_unit_test(test_filter_has_a_bound),
 		cmocka_unit_test(test_tags_are_words),
+		cmocka_unit_test(test_policy_means_the_same_when_it_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
