@@ -305,9 +305,9 @@ static void run_forget(const struct run *r, struct record *rec)
 /* An option of backup that says what a backup is about. */
 static bool is_of_audit(const char *word)
 {
-	static const char *const some[] = { "--exclude",    "--iexclude",
-					    "--one-file",   "--host",
-					    "--limit-rate", "--cache-dir" };
+	static const char *const some[] = { "--exclude",  "--iexclude",
+					    "--one-file", "--host",
+					    "--limit-",	  "--cache-dir" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(some); i++)

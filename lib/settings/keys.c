@@ -126,6 +126,7 @@ static const struct key schedule_keys[] = {
 	OPTION("read-concurrency", _NUMBER, 1, 128, NULL),
 	OPTION("compression", _NUMBER, 1, 19, " off fast auto max "),
 	OPTION("limit-rate", _SIZE, PLAIN),
+	OPTION("limit-work-hours", , PLAIN),
 	OPTION("cache-dir", _PATHS, PLAIN),
 	/* of tidemark forget */
 	KEEP("last"),

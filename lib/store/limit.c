@@ -5,15 +5,19 @@
  * The token bucket is kept as a time: `next` is when the line is free again.
  * A piece of n bytes moves it on by n / rate and then waits for it, so each
  * thread sleeps until its own turn and nobody polls. An idle line is never
- * more than BURST_NS ahead of the clock: that is the bucket's size.
+ * more than BURST_NS ahead of the clock: that is the bucket's size. The rate
+ * is looked up for each piece, and a piece is small, so a new hour is kept to
+ * at once.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/kind.h"
+#include "store/rate.h"
 
 #define NS 1000000000ull
 #define BURST_NS (NS / 4)
@@ -29,8 +33,7 @@ struct bucket {
 struct limit_store {
 	struct store base;
 	struct store *inner;
-	uint64_t rate; /* bytes per second */
-	size_t piece;  /* bytes asked for at once */
+	struct rate_plan plan;
 	struct bucket up, down;
 };
 
@@ -60,12 +63,21 @@ static void wait_until(uint64_t when)
 	}
 }
 
-/* Wait until n bytes, at most a piece, have their time on the line. */
-static void take(const struct limit_store *l, struct bucket *b, size_t n)
+/* Wait until some of the n bytes, a piece at most, have their time on the line;
+ * returns how many. */
+static size_t take(const struct limit_store *l, struct bucket *b, size_t n)
 {
+	uint64_t rate = rate_plan_at(&l->plan, clock_now());
+	uint64_t piece, cost, now, when;
+
+	if (rate == 0)
+		return MIN(n, (size_t)PIECE_MAX);
+	piece = MAX(rate / (NS / PIECE_NS), (uint64_t)1);
+	piece = MIN(piece, (uint64_t)PIECE_MAX);
+	n = MIN(n, (size_t)piece);
 	/* n <= PIECE_MAX keeps this far from overflow. */
-	uint64_t cost = (n * NS + l->rate - 1) / l->rate;
-	uint64_t now = now_ns(), when;
+	cost = (n * NS + rate - 1) / rate;
+	now = now_ns();
 
 	pthread_mutex_lock(&b->lock);
 	if (b->next + BURST_NS < now)
@@ -74,6 +86,7 @@ static void take(const struct limit_store *l, struct bucket *b, size_t n)
 	when = b->next;
 	pthread_mutex_unlock(&b->lock);
 	wait_until(when);
+	return n;
 }
 
 static int limit_create(struct store *s, enum store_class cls, const char *name,
@@ -101,9 +114,8 @@ static int limit_append(struct store_writer *base, struct span data)
 	int r = 0;
 
 	while (data.len && r == 0) {
-		size_t n = MIN(data.len, l->piece);
+		size_t n = take(l, &l->up, data.len);
 
-		take(l, &l->up, n);
 		r = store_writer_append(w->inner, SPAN(data.p, n));
 		data.p += n;
 		data.len -= n;
@@ -134,9 +146,8 @@ static int limit_get_range(struct store *s, enum store_class cls,
 	int r;
 
 	do {
-		size_t n = MIN(len, l->piece);
+		size_t n = len ? take(l, &l->down, len) : 0;
 
-		take(l, &l->down, n);
 		r = store_get_range(l->inner, cls, name, off, at, n);
 		off += n;
 		at += n;
@@ -219,13 +230,12 @@ static const struct store_kind limit_kind = {
 	.lease_writers = limit_lease_writers,
 };
 
-int store_open_limit(struct store *inner, uint64_t bytes_per_second,
-		     struct store **out)
+int store_open_limit_plan(struct store *inner, const struct rate_plan *plan,
+			  struct store **out)
 {
 	struct limit_store *l;
-	uint64_t piece = bytes_per_second / (NS / PIECE_NS);
 
-	if (bytes_per_second == 0)
+	if (!rate_plan_limits(plan))
 		return log_fail(-EINVAL, "rate limit of 0 for %s",
 				store_location(inner));
 	l = calloc(1, sizeof(*l));
@@ -236,10 +246,17 @@ int store_open_limit(struct store *inner, uint64_t bytes_per_second,
 	l->base.path = store_path(inner);
 	l->base.scratch = store_scratch(inner);
 	l->inner = inner;
-	l->rate = bytes_per_second;
-	l->piece = (size_t)MIN(MAX(piece, (uint64_t)1), (uint64_t)PIECE_MAX);
+	l->plan = *plan;
 	pthread_mutex_init(&l->up.lock, NULL);
 	pthread_mutex_init(&l->down.lock, NULL);
 	*out = &l->base;
 	return 0;
+}
+
+int store_open_limit(struct store *inner, uint64_t bytes_per_second,
+		     struct store **out)
+{
+	const struct rate_plan plan = { .rate = bytes_per_second };
+
+	return store_open_limit_plan(inner, &plan, out);
 }

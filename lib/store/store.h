@@ -62,10 +62,16 @@ MUST_CHECK int store_open_fault(struct store *inner, const char *ops,
 				unsigned long n, int err, bool sticky,
 				struct store **out);
 /* Decorator: at most bytes_per_second (not 0: -EINVAL) in either direction,
- * on average; after a pause at most 1/4 s of it at once. Owns inner, on
- * success. */
+ * on average, of all threads together; after a pause at most 1/4 s of it at
+ * once. Owns inner, on success. */
 MUST_CHECK int store_open_limit(struct store *inner, uint64_t bytes_per_second,
 				struct store **out);
+/* The same by the hours of the week (rate.h), as clock_now() tells them; what
+ * is under way keeps to each new hour. -EINVAL: there is never a limit. */
+struct rate_plan;
+MUST_CHECK int store_open_limit_plan(struct store *inner,
+				     const struct rate_plan *plan,
+				     struct store **out);
 /* NULL is allowed. */
 void store_free(struct store *s);
 /* For messages: "/srv/backup". Valid as long as the store. */

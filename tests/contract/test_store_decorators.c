@@ -3,10 +3,13 @@
  * test_store_decorators.c - stores that fail and stores that are slow.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "store/rate.h"
 #include "tests/contract/store_fixture.h"
 
 static struct store *faulty_mem(const char *ops, unsigned long n, int err,
@@ -139,6 +142,71 @@ static void test_limit_keeps_to_its_rate(void **state)
 	store_free(s);
 }
 
+/* --- by the hours ------------------------------------------------------- */
+
+struct upload {
+	struct store *s;
+	const uint8_t *p;
+	size_t len;
+	char name[2];
+	bool done; /* atomic */
+};
+
+static void *put(void *arg)
+{
+	struct upload *u = arg;
+
+	assert_int_equal(0, store_put(u->s, STORE_PACK, u->name,
+				      SPAN(u->p, u->len)));
+	__atomic_store_n(&u->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void set_clock(const char *file, const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(0, fclose(f));
+}
+
+/* At 4 bytes a second this would last for days. */
+static void test_limit_takes_a_new_hour_while_bytes_go(void **state)
+{
+	const struct rate_plan plan = {
+		.work_rate = 4, .work_days = 0x1f, .from = 480, .to = 1080
+	};
+	struct fixture *f = *state;
+	CLEANUP_FREE uint8_t *p = pattern(1u << 20);
+	struct upload u[2] = { { f->s, p, 1u << 20, "1", false },
+			       { f->s, p, 1u << 20, "2", false } };
+	char file[256];
+	struct store *s;
+	pthread_t t[2];
+	size_t i;
+
+	snprintf(file, sizeof(file), "%s/clock", f->root);
+	set_clock(file, "2026-03-02T17:59:59Z\n"); /* a Monday */
+	setenv("TZ", "UTC", 1);
+	tzset();
+	clock_use(file);
+	assert_int_equal(0, store_open_limit_plan(f->s, &plan, &s));
+	f->s = s;
+	for (i = 0; i < 2; i++) {
+		u[i].s = s;
+		assert_int_equal(0, pthread_create(&t[i], NULL, put, &u[i]));
+	}
+	/* the first byte's turn lasts longer than this look */
+	assert_false(__atomic_load_n(&u[0].done, __ATOMIC_SEQ_CST));
+	assert_int_equal(-ENOENT, get_size(s, STORE_PACK, "1"));
+	set_clock(file, "2026-03-02T18:00:00Z\n");
+	for (i = 0; i < 2; i++)
+		assert_int_equal(0, pthread_join(t[i], NULL));
+	clock_use(NULL);
+	assert_object(s, STORE_PACK, "2", SPAN(p, 1u << 20));
+}
+
 static void test_limit_of_nothing_is_einval(void **state)
 {
 	struct fixture *f = *state;
@@ -175,6 +243,7 @@ static const struct test_case cases[] = {
 	CASE(test_fault_strikes_only_its_operations, KIND(MEM_KIND)),
 	CASE(test_fault_of_nonsense_is_einval, KIND(MEM_KIND)),
 	CASE(test_limit_keeps_to_its_rate, KIND(MEM_KIND)),
+	CASE(test_limit_takes_a_new_hour_while_bytes_go, KIND(MEM_KIND)),
 	CASE(test_limit_of_nothing_is_einval, KIND(MEM_KIND)),
 	CASE(test_decorators_stack_and_keep_the_location, KIND(MEM_KIND)),
 };
