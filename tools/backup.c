@@ -63,8 +63,10 @@ static void *open_thread(void *arg)
 {
 	struct backup *b = arg;
 	struct repo_options opt = {
+		.config = SPAN_OF(&b->o.config_bytes),
 		.cache_dir = b->o.cache_dir,
 		.accept_rollback = cli_flag(b->cli, "accept-rollback"),
+		.expect_head = cli_u64(b->cli, "expect-head", 0),
 	};
 	int e = repo_open(b->o.store, passphrase_span(&b->pass), &opt,
 			  &b->o.repo);

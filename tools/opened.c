@@ -9,6 +9,7 @@
 #include <pwd.h>
 
 #include "base/log.h"
+#include "store/rate.h"
 #include "tools/location.h"
 #include "tools/passphrase.h"
 
@@ -54,9 +55,18 @@ static int no_repository(const char *where, int err)
 
 static int limited(const struct cli *cli, struct opened *o)
 {
-	uint64_t rate = cli_u64(cli, "limit-rate", 0);
+	struct rate_plan plan = { .rate = cli_u64(cli, "limit-rate", 0) };
+	const char *work = cli_str(cli, "limit-work-hours");
 
-	return rate ? store_open_limit(o->store, rate, &o->store) : 0;
+	if (work && rate_plan_parse(work, &plan) < 0) {
+		log_error("--limit-work-hours %s: give days, hours and a rate, "
+			  "as in 'mon-fri 08:00-18:00 512K'",
+			  work);
+		return -EINVAL;
+	}
+	return rate_plan_limits(&plan)
+		       ? store_open_limit_plan(o->store, &plan, &o->store)
+		       : 0;
 }
 
 int opened_store(const struct cli *cli, struct opened *o)
@@ -90,8 +100,10 @@ int opened_store(const struct cli *cli, struct opened *o)
 int opened_with(const struct cli *cli, struct opened *o, struct span pass)
 {
 	struct repo_options opt = {
+		.config = SPAN_OF(&o->config_bytes),
 		.cache_dir = o->cache_dir,
 		.accept_rollback = cli_flag(cli, "accept-rollback"),
+		.expect_head = cli_u64(cli, "expect-head", 0),
 	};
 	int e = repo_open(o->store, pass, &opt, &o->repo);
 

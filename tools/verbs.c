@@ -56,10 +56,24 @@ const struct cli_opt cli_global_opts[] = {
 	OPT(SIZE, "limit-rate", 0, "SIZE",
 	    "at most this many bytes a second to and from the repository", G,
 	    .aka = "limit-upload limit-download upload-ratelimit"),
+	OPT(STRING, "limit-work-hours", 0, "HOURS",
+	    "another such limit, in these hours of the week", G,
+	    .detail = "Days, hours and a rate: 'mon-fri 08:00-18:00 512K', "
+		      "'sat,sun 22:00-06:00 2M', 'daily 00:00-12:00 1M'. Then "
+		      "--limit-rate is for the rest of the week; without it "
+		      "the rest is unlimited. Hours are local time; "
+		      "what is under way keeps to each new hour."),
 	FLAG("accept-rollback", 0,
 	    "go on although the repository is older than seen before", G,
 	    .detail = "For a repository that was put back from a copy on "
 		      "purpose."),
+	OPT(INT, "expect-head", 0, "N",
+	    "refuse a repository whose newest head is older than N", G,
+	    .max = INT64_MAX,
+	    .detail = "A machine remembers the newest head that it has seen. "
+		      "One that has seen none, as when another's files are "
+		      "restored there, is told by this. backup says the "
+		      "number: \"saved (head N)\"."),
 	FLAG("json", 0, "print JSON lines, for scripts", G,
 	    .aka = "log-json"),
 	FLAG("quiet", 'q', "no progress and no summary", G,

@@ -15,7 +15,7 @@
 
 #include "store/store.h"
 
-#define LEASE_SECONDS 120
+#define LEASE_SECONDS 45
 #define LEASES_MAX 64
 #define LEASE_ID_LEN 32 /* hex digits */
 

@@ -161,6 +161,19 @@ static int check_rollback(struct repo *r, bool accept)
 	return -ESTALE;
 }
 
+/* A machine that has seen nothing yet is told what to find. */
+static int check_expected(const struct repo *r, uint64_t counter)
+{
+	if (r->head.counter >= counter)
+		return 0;
+	log_error("repository %s shows head %llu, but head %llu is expected "
+		  "(--expect-head): it is an old copy, or what is newer is "
+		  "kept from us; ask who changed it",
+		  store_location(r->store), (unsigned long long)r->head.counter,
+		  (unsigned long long)counter);
+	return -ESTALE;
+}
+
 /* --- open --- */
 
 int repo_probe(struct store *s, struct config *c, struct buf *config_bytes)
@@ -214,8 +227,16 @@ static int open_state(struct repo *r, const char *cache_dir)
 static int open_fill(struct repo *r, struct span pass,
 		     const struct repo_options *opt)
 {
-	int e = repo_probe(r->store, &r->config, &r->config_bytes);
+	int e;
 
+	if (opt->config.len > 0) {
+		e = buf_append(&r->config_bytes, opt->config.p,
+			       opt->config.len);
+		if (e == 0)
+			e = config_decode(opt->config, &r->config);
+	} else {
+		e = repo_probe(r->store, &r->config, &r->config_bytes);
+	}
 	if (e < 0)
 		return e;
 	memcpy(r->ring->repo_id, r->config.repo_id, REPO_ID_LEN);
@@ -227,6 +248,8 @@ static int open_fill(struct repo *r, struct span pass,
 				   sizeof(r->cache_key));
 	if (e == 0)
 		e = load_newest(r, &r->head);
+	if (e == 0)
+		e = check_expected(r, opt->expect_head);
 	if (e == 0)
 		e = check_rollback(r, opt->accept_rollback);
 	if (e == 0)
@@ -489,6 +512,23 @@ static int put_head(struct repo *r, const struct head *next, struct span object)
 	return e < 0 ? e : commit_is_real(r, next);
 }
 
+/* A name that is taken is that of a head which can be seen. A store that takes
+ * a head and hides it would have us try for ever. */
+static int check_taken(struct repo *r, const struct head *next)
+{
+	uint64_t newest = 0;
+	int e = store_list(r->store, STORE_HEAD, newest_fn, &newest);
+
+	if (e < 0 || newest >= next->counter)
+		return e < 0 ? e : -EEXIST;
+	log_error("%s says that there is a head %llu, and shows none after "
+		  "%llu: it was put back from an old copy, or keeps something "
+		  "from us. Nothing was committed",
+		  store_location(r->store), (unsigned long long)next->counter,
+		  (unsigned long long)newest);
+	return -ESTALE;
+}
+
 int repo_commit(struct repo *r, struct head *next)
 {
 	CLEANUP_BUF struct buf object = BUF_INIT(HEAD_MAX);
@@ -509,6 +549,8 @@ int repo_commit(struct repo *r, struct head *next)
 	if (e < 0)
 		return e;
 	e = put_head(r, next, SPAN_OF(&object));
+	if (e == -EEXIST)
+		e = check_taken(r, next);
 	if (e < 0) {
 		head_release(&copy);
 		return e;

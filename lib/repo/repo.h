@@ -41,10 +41,16 @@ MUST_CHECK int repo_newest_head(struct store *s,
 				char name[static HEAD_NAME_LEN + 1]);
 
 struct repo_options {
+	/* The config's bytes, if repo_probe() has just read them: a request
+	 * less. Borrowed for the call. */
+	struct span config;
 	const char *cache_dir; /* NULL: no local state is read or written */
 	/* Accept a head older than the one seen before (a repository that was
 	 * put back from a copy on purpose). */
 	bool accept_rollback;
+	/* -ESTALE (logged) if the newest head is an older one than this, which
+	 * was seen elsewhere; 0: nothing is known */
+	uint64_t expect_head;
 };
 
 /* Borrows s, which must live longer. */

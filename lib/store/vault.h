@@ -6,7 +6,7 @@
  * and snapshots must be the SHA-256 of the bytes (-EBADMSG), heads have 16
  * digits and come one after another (-ESTALE). What is deleted is gone for
  * this machine, and kept by the vault for as long as a recovery point needs
- * it. A lease of a process that was killed ends two minutes later.
+ * it. A lease of a process that was killed ends within 45 seconds.
  *
  * Requests that the network or the vault break off are sent again
  * (vault_http.h). What a writer has sent lies in an unnamed file meanwhile,

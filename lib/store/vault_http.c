@@ -706,6 +706,8 @@ int vault_http_send(struct vault_http *h, struct vault_request *q)
 		return -ENOMEM;
 	q->tries = 0;
 	e = send_with(&a);
+	log_debug("vault: %s %s: %u, try %u", q->method, q->path, q->status,
+		  q->tries);
 	if (e == 0) {
 		__atomic_store_n(&h->answered, true, __ATOMIC_RELAXED);
 		if (__atomic_exchange_n(&h->troubled, false, __ATOMIC_RELAXED))

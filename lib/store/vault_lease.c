@@ -15,7 +15,7 @@
 
 #define ID_MAX 64
 #define ANSWER_MAX 4096u
-#define SECONDS_DEFAULT 120
+#define SECONDS_DEFAULT 45
 #define SECONDS_MIN 3 /* a vault that gives less gets no more of us */
 #define SECONDS_MAX 3600
 
