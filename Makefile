@@ -231,7 +231,7 @@ lint-layers:
 	$(Q)scripts/check-layers
 lint-headers:
 	$(Q)scripts/check-headers $(filter-out bpf/kernel.h bpf/mark.h \
-		bpf/seen.h bpf/events.h,$(filter %.h,$(SOURCES)))
+		bpf/seen.h bpf/events.h bpf/written.h,$(filter %.h,$(SOURCES)))
 lint-functions:
 	$(Q)scripts/check-functions $(filter-out bpf/%,$(filter %.c,$(SOURCES)))
 lint-shell:
