@@ -34,6 +34,8 @@ setup() {
 	asked 400 MissingApiVersionParameter ask_by "$TOKEN" "$RSV?api-version="
 	asked 400 InvalidApiVersionParameter ask_by "$TOKEN" \
 		"$RSV?api-version=latest"
+	asked 400 InvalidApiVersionParameter ask_by "$TOKEN" \
+		"$RSV?api-version=2024-04-01%23x"
 	asked 200 default ask_by "$TOKEN" "$RSV?api%2Dversion=2016-06-01"
 	asked 200 default ask_by "$TOKEN" "$RSV?x=1&api-version=2099-01-01-preview"
 }

@@ -175,14 +175,18 @@ static void set_action(struct arm_request *r)
 /* "2022-10-01", with or without words behind. */
 static bool is_version(const char *text)
 {
-	static const char form[] = "dddd-dd-dd";
+	static const char form[] = "dddd-dd-dd"; /* 10 letters */
 	size_t i;
 
 	for (i = 0; form[i]; i++)
 		if (form[i] == 'd' ? !isdigit((unsigned char)text[i])
 				   : text[i] != '-')
 			return false;
-	return !text[i] || (text[i] == '-' && strlen(text) < 64);
+	for (; text[i]; i++)
+		if (i == 64 ||
+		    (!isalnum((unsigned char)text[i]) && text[i] != '-'))
+			return false;
+	return !text[10] || text[10] == '-';
 }
 
 static int check_version(struct arm_request *r)
