@@ -4,6 +4,7 @@
 # arm.bats - a vault as Azure Resource Manager, and as a Recovery Services
 # vault.
 
+# shellcheck disable=SC2030,SC2031 # each test has variables of its own
 load ../lib/helpers
 load ../lib/vault
 load ../lib/registered
@@ -75,7 +76,7 @@ setup() {
 	grep -qiE '^x-ms-request-id: [0-9a-f-]{36}' "$T/head"
 	arm_raw GET "$RSV" '' -H 'x-ms-client-request-id: a;b' -D "$T/head" \
 		>/dev/null
-	! grep -qi 'a;b' "$T/head"
+	expect 1 grep -qi 'a;b' "$T/head"
 }
 
 @test "who has no right learns nothing, and is noted" {
@@ -185,7 +186,7 @@ setup() {
 	arm_says 412 PreconditionFailed PATCH "$v" '{"tags":{}}' \
 		-H "If-Match: $etag"
 	arm_says 200 '"type":"None"' PATCH "$v" '{"identity":{"type":"None"}}'
-	! vaultd identity "$VAULT" list | grep -q "$principal"
+	[[ $(vaultd identity "$VAULT" list) != *"$principal"* ]]
 	arm_says 409 InvalidResourceLocation PUT "$v" \
 		'{"location":"e","sku":{"name":"Standard"}}'
 	arm_says 200 '"k":"v"' GET "$SUB/resources?\$filter=resourceType eq 'Microsoft.RecoveryServices/vaults' and name eq 'v-1'"
@@ -301,7 +302,7 @@ setup() {
 
 # A machine "host" with a backup; $ITEM is its item's path, escaped.
 arm_item() {
-	arm_starts "$@"
+	arm_starts
 	sed -i "s/^listen = .*/listen = 127.0.0.1:${URL##*:}/" \
 		"$VAULT/vaultd.conf"
 	registered host

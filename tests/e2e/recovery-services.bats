@@ -4,7 +4,7 @@
 # recovery-services.bats - Azure's own clients and a Recovery Services vault.
 # slow
 
-# shellcheck disable=SC2154 # arm.bash sets RSV
+# shellcheck disable=SC2030,SC2031,SC2154 # of each test; arm.bash sets RSV
 load ../lib/helpers
 load ../lib/vault
 load ../lib/registered
