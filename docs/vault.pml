@@ -18,17 +18,29 @@
  *   Retention  lets any recovery point go but the newest.
  *   Collector  deletes P, first the row, then the file, when it was dropped
  *              and no point that is kept lies in [since, until).
+ *   Owner      deletes the machine softly, and brings it back if it can.
+ *   Purger     what is deleted and due loses its points, and P.
+ *   Scrub      removes a file that has no row.
  *
  * Promises (assertions): each point that is kept, as the newest always is, has
- * P if it was made with P; a row has its file.
+ * P if it was made with P, unless it is being purged; a row has its file; what
+ * was brought back has the points that it had, and is not purged; what was
+ * purged stays empty.
  *
  * Each of these makes a promise break: -DNO_LOCK (puts beside deletion),
  * -DDROP_DELETES (points are not asked), -DUNTIL_NOW (a drop ends the interval
  * before the newest head), -DSINCE_LATE (it begins after the next head),
- * -DIGNORE_DOOMED (a backup does not look at the heads between).
+ * -DIGNORE_DOOMED (a backup does not look at the heads between),
+ * -DPURGE_LOOKS_FIRST (asks the state in one step, changes it in another),
+ * -DEXPIRE_DELETED (retention does not ask the state), -DPUT_PURGING (nor does
+ * a put, with its row), -DSCRUB_NO_ROW (the scrub does not look again).
  */
 
+#ifdef KEEPING /* with these three: less of the rest, or it takes for ever */
+#define HEADS 4
+#else
 #define HEADS 6
+#endif
 #define INFINITE 15
 
 bool lists[HEADS], dooms[HEADS], needs[HEADS], kept[HEADS];
@@ -38,6 +50,11 @@ bool row, file, was_put; /* of P */
 byte since, until = INFINITE;
 byte putting;	/* who holds the lock together */
 bool deleting; /* who holds it alone */
+
+mtype = { PROTECTED, STOPPED, DELETED, PURGING };
+mtype state = PROTECTED;
+bool due, purged, restored;
+byte had; /* points, when it was deleted */
 
 inline lock_together() {
 #ifdef NO_LOCK
@@ -55,13 +72,21 @@ inline unlock_together() {
 #endif
 }
 
+#ifdef PUT_PURGING
+#define takes true
+#else
+#define takes (state == PROTECTED)
+#endif
+
 inline put() {
 	lock_together();
 	file = true;
 	atomic {
+		ok = takes;
 		if
-		:: row -> until = INFINITE /* it was never away */
-		:: else ->
+		:: !ok /* refused: a file without a row */
+		:: ok && row -> until = INFINITE /* it was never away */
+		:: ok && !row ->
 			row = true;
 			until = INFINITE;
 #ifdef SINCE_LATE
@@ -70,7 +95,7 @@ inline put() {
 			since = head + 1
 #endif
 		fi;
-		was_put = true
+		was_put = was_put || ok
 	}
 	unlock_together()
 }
@@ -90,7 +115,7 @@ inline look(from, answer) {
 
 proctype Backup() {
 	byte base, i;
-	bool uses, gone;
+	bool uses, gone, ok;
 
 again:
 	atomic {
@@ -101,11 +126,21 @@ again:
 	if
 	:: gone -> goto end /* P is never used again: another pack is put */
 	:: uses
-	:: !uses && !gone -> put(); uses = true
+	:: !uses && !gone ->
+		put();
+		uses = true;
+		if
+		:: !ok -> goto end
+		:: else
+		fi
 	:: !gone -> uses = false
 	fi;
 commit:
 	atomic {
+		if
+		:: state != PROTECTED -> goto end
+		:: else
+		fi;
 		if
 		:: head + 1 == HEADS -> goto end
 		:: head == base && head + 1 < HEADS ->
@@ -136,7 +171,7 @@ end:
 proctype Prune() {
 	atomic {
 		if
-		:: head > 0 && head + 1 < HEADS && row ->
+		:: head > 0 && head + 1 < HEADS && row && state == PROTECTED ->
 			head++;
 			lists[head] = false;
 			dooms[head] = true
@@ -145,7 +180,7 @@ proctype Prune() {
 	}
 	atomic {
 		if
-		:: row && until == INFINITE ->
+		:: row && until == INFINITE && state == PROTECTED ->
 #ifdef UNTIL_NOW
 			until = head - 1
 #else
@@ -159,6 +194,8 @@ end:
 }
 
 proctype Network() {
+	bool ok;
+
 	if
 	:: was_put -> put()
 	:: true
@@ -172,7 +209,12 @@ proctype Retention() {
 	:: atomic {
 		select (i : 1 .. HEADS - 1);
 		if
+#ifdef EXPIRE_DELETED
 		:: kept[i] && i != point -> kept[i] = false
+#else
+		:: kept[i] && i != point && state == PROTECTED ->
+			kept[i] = false
+#endif
 		:: else
 		fi
 	   }
@@ -186,7 +228,7 @@ proctype Collector() {
 
 	for (n : 1 .. 2) {
 #ifndef NO_LOCK
-		atomic { putting == 0 -> deleting = true }
+		atomic { putting == 0 && !deleting -> deleting = true }
 #endif
 		atomic {
 			held = false;
@@ -200,7 +242,8 @@ proctype Collector() {
 			od;
 #endif
 			i = 0;
-			held = held || !row || until == INFINITE;
+			held = held || !row || until == INFINITE ||
+			       state == DELETED || state == PURGING;
 			if
 			:: !held -> row = false
 			:: else
@@ -214,6 +257,89 @@ proctype Collector() {
 	}
 }
 
+inline count_points(n) {
+	n = 0;
+	for (i : 1 .. HEADS - 1) {
+		n = n + kept[i]
+	}
+	i = 0
+}
+
+proctype Owner() {
+	byte i, n;
+
+	if
+	:: atomic {
+		head > 0 -> state = DELETED;
+		count_points(had)
+	   }
+	:: true -> goto end
+	fi;
+	due = true;
+	atomic {
+		if
+		:: state == DELETED ->
+			state = STOPPED;
+			restored = true;
+			count_points(n);
+			assert(n == had);
+			n = 0
+		:: else -> goto end
+		fi
+	}
+	/* resumed */
+	if
+	:: state == STOPPED -> state = PROTECTED
+	:: true
+	fi;
+end:
+	skip
+}
+
+proctype Purger() {
+	byte i;
+
+end:
+#ifdef PURGE_LOOKS_FIRST
+	state == DELETED && due;
+	state = PURGING;
+#else
+	atomic { state == DELETED && due -> state = PURGING }
+#endif
+	atomic {
+		for (i : 1 .. HEADS - 1) {
+			kept[i] = false
+		}
+		i = 0
+	}
+#ifndef NO_LOCK
+	atomic { putting == 0 && !deleting -> deleting = true }
+#endif
+	row = false;
+	file = false;
+	purged = true;
+	deleting = false
+}
+
+proctype Scrub() {
+end:
+	file && !row;
+#ifndef NO_LOCK
+	atomic { putting == 0 && !deleting -> deleting = true }
+#endif
+	atomic {
+		if
+#ifndef SCRUB_NO_ROW
+		:: row
+		:: !row -> file = false
+#else
+		:: file = false
+#endif
+		fi
+	}
+	deleting = false
+}
+
 /* Stepped through after every step of the others. */
 proctype Promises() {
 	byte i;
@@ -222,8 +348,10 @@ end:
 	do
 	:: atomic {
 		assert(!row || file);
+		assert(!(purged && row));
+		assert(!(restored && state == PURGING));
 		for (i : 1 .. HEADS - 1) {
-			assert(!(kept[i] && needs[i]) ||
+			assert(!(kept[i] && needs[i]) || state == PURGING ||
 			       (row && file && since <= i && i < until))
 		}
 		i = 0
@@ -236,8 +364,14 @@ init {
 		run Promises();
 		run Backup();
 		run Backup();
+#ifdef KEEPING
+		run Owner();
+		run Purger();
+		run Scrub();
+#else
 		run Prune();
 		run Network();
+#endif
 		run Retention();
 		run Collector()
 	}

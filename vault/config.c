@@ -161,6 +161,7 @@ static const struct key {
 	NUMBER("limits", "quota-bytes", quota_bytes, 0, BYTES_MAX),
 	NUMBER("limits", "quota-objects", quota_objects, 0, BYTES_MAX),
 	NUMBER("limits", "disk-reserve", disk_reserve, 0, BYTES_MAX),
+	NUMBER("limits", "scrub-bytes", scrub_bytes, 0, BYTES_MAX),
 	NUMBER("alerts", "severity", severity, 0, 9),
 	TEXT("alerts", "mail", mail),
 	TEXT("alerts", "mail-from", mail_from),
@@ -297,6 +298,7 @@ static const struct vault_config defaults = {
 	.address_requests = 10000,
 	.address_refusals = 30,
 	.disk_reserve = 256u << 20,
+	.scrub_bytes = 10u << 20,
 	.severity = 1,
 };
 

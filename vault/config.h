@@ -32,6 +32,7 @@ struct vault_config {
 	uint64_t address_refusals; /* in a minute, without a certificate */
 	uint64_t quota_bytes, quota_objects; /* of a machine without its own */
 	uint64_t disk_reserve;		     /* bytes that are left free */
+	uint64_t scrub_bytes;		     /* in a second; 0: no scrub */
 
 	/* [alerts]; NULL: not sent that way */
 	uint64_t severity; /* the least that is sent */

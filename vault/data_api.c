@@ -371,6 +371,17 @@ static int send_object(struct http_exchange *x, struct vault *v,
 	return http_reply_source(x, range ? 206 : 200, len, &source);
 }
 
+/* Of what is damaged nobody is told that it is there, but what is left of its
+ * bytes is given: most of a pack may be whole, and its reader sees which. */
+static int check_whole(struct vault *v, const struct target *t, bool asks_only)
+{
+	bool is_missing;
+	int e = objects_damage(v->objects, t->machine.id, t->cls, t->name,
+			       &is_missing);
+
+	return e < 0 ? e : e && (is_missing || asks_only) ? -ENOENT : 0;
+}
+
 static int get_object(struct http_exchange *x, void *arg)
 {
 	struct vault *v = arg;
@@ -381,6 +392,8 @@ static int get_object(struct http_exchange *x, void *arg)
 	if (e == 0)
 		e = objects_stat(v->objects, t.machine.id, t.cls, t.name,
 				 t.as_of, &size);
+	if (e == 0)
+		e = check_whole(v, &t, !strcmp(http_method(x), "HEAD"));
 	if (e < 0)
 		return answer_target(x, e, &t);
 	return !strcmp(http_method(x), "HEAD") ? http_reply_size(x, size)

@@ -16,6 +16,7 @@
 #include "crypto/digest.h"
 #include "vault/machines.h"
 #include "vault/pin.h"
+#include "vault/scrub.h"
 
 static const char actor[] = "local root";
 
@@ -212,8 +213,88 @@ static int do_change(struct vault *v, const char *command, const char *machine,
 	return e;
 }
 
-static const char *const commands[] = { "settings", "pin",	"stop",
-					"resume",   "undelete", "purge" };
+/* --- the scrub --- */
+
+static int print_damage(void *arg, const struct damage *d)
+{
+	const bool *json = arg;
+	CLEANUP_BUF struct buf b = BUF_INIT(8192);
+	struct json_out j = JSON_OUT(&b);
+	char when[32];
+	int e;
+
+	if (!*json) {
+		printf("%s of machine %s: %s/%s, found %s\n", d->what,
+		       d->machine, store_class_name(d->cls), d->name,
+		       time_text(when, d->found));
+		return 0;
+	}
+	json_object(&j, NULL);
+	json_str(&j, "message_type", "damage");
+	json_str(&j, "machine", d->machine);
+	json_str(&j, "class", store_class_name(d->cls));
+	json_str(&j, "name", d->name);
+	json_str(&j, "what", d->what);
+	json_i64(&j, "found", d->found);
+	json_close(&j);
+	e = json_end(&j);
+	if (e == 0)
+		printf("%.*s\n", (int)b.len, (const char *)b.p);
+	return e;
+}
+
+static void print_state(const struct scrub_state *s)
+{
+	char began[32], ended[32];
+
+	if (!s->began)
+		puts("no object was looked at again yet");
+	else if (s->ended)
+		printf("all %" PRId64 " objects (%" PRId64
+		       " bytes) were looked at again from %s to %s\n",
+		       s->objects, s->bytes, time_text(began, s->began),
+		       time_text(ended, s->ended));
+	else
+		printf("since %s, %" PRId64 " objects (%" PRId64
+		       " bytes) were looked at again; the rest follows\n",
+		       time_text(began, s->began), s->objects, s->bytes);
+	printf("%" PRId64 " objects are damaged\n", s->damaged);
+}
+
+static int do_status(struct vault *v, bool json)
+{
+	struct scrub_state s;
+	int e = scrub_get(v->db, &s);
+
+	if (e == 0 && !json)
+		print_state(&s);
+	if (e == 0)
+		e = damage_list(v->db, print_damage, &json);
+	return e == 0 && s.damaged > 0 ? -EUCLEAN : e;
+}
+
+static int do_scrub(struct vault *v, bool json)
+{
+	struct scrubbed done = { 0 };
+	int64_t n;
+	int e = scrub_all(v->objects, &done);
+
+	if (e < 0)
+		return e;
+	printf("looked at %" PRIu64 " objects of %" PRIu64 " bytes: %" PRIu64
+	       " more are damaged, %" PRIu64
+	       " are whole again; removed %" PRIu64
+	       " files and directories that a crash had left\n",
+	       done.objects, done.bytes, done.damaged, done.healed,
+	       done.orphans);
+	e = damage_list(v->db, print_damage, &json);
+	if (e == 0)
+		e = db_number(v->db, &n, "SELECT COUNT(*) FROM damage", "");
+	return e == 0 && n > 0 ? -EUCLEAN : e;
+}
+
+static const char *const commands[] = { "settings", "pin",   "stop",   "resume",
+					"undelete", "purge", "status", "scrub" };
 
 bool keeping_has(const char *command)
 {
@@ -232,5 +313,9 @@ int keeping_run(struct vault *v, const char *command, const char *of,
 		return do_settings(v, of, o);
 	if (!strcmp(command, "pin"))
 		return do_pin(v, of);
+	if (!strcmp(command, "status"))
+		return do_status(v, o->json);
+	if (!strcmp(command, "scrub"))
+		return do_scrub(v, o->json);
 	return do_change(v, command, of, o);
 }

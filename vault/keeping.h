@@ -20,9 +20,9 @@ struct keeping_options {
 
 /* Is it one of these commands: "settings" (shown, or those that are given are
  * changed) and "pin", of a vault; "stop", "resume", "undelete", "purge", of a
- * machine? */
+ * machine; "status" (of the scrub) and "scrub" (now), of all? */
 bool keeping_has(const char *command);
-/* of: the vault's name or the machine's id */
+/* of: the vault's name or the machine's id. -EUCLEAN: objects are damaged. */
 MUST_CHECK int keeping_run(struct vault *v, const char *command, const char *of,
 			   const struct keeping_options *o);
 

@@ -80,6 +80,11 @@ static const char usage[] =
 	"                       up again\n"
 	"  undelete DIR ID      bring back what was deleted\n"
 	"  purge DIR ID         now, what the next collection would purge\n"
+	"  scrub DIR            are all bytes still those that came? A server\n"
+	"                       looks by itself, slowly\n"
+	"    --json\n"
+	"  status DIR           how far that has come, and what is damaged\n"
+	"    --json\n"
 	"  unregister DIR ID    a machine may not come any more; what it has\n"
 	"                       stored stays\n"
 	"  quota DIR [ID]       what machines use of the room that they have, "
@@ -523,6 +528,7 @@ static const struct command {
 	{ "settings", NO_WORD },    { "pin", NO_WORD },
 	{ "stop", WORD },	    { "resume", WORD },
 	{ "undelete", WORD },	    { "purge", WORD },
+	{ "status", NO_WORD },	    { "scrub", NO_WORD },
 };
 
 static int check_words(const struct options *o)

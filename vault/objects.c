@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "vault/alerts.h"
+#include "vault/audit.h"
 #include "vault/objects_private.h"
 #include "vault/protection.h"
 
@@ -320,16 +321,82 @@ static int adopt(struct object_writer *w, struct row *row,
 	return e == 0 ? -EEXIST : e;
 }
 
+/* --- what the scrub has found damaged --- */
+
+int objects_damage(struct objects *o, const char *machine, enum store_class cls,
+		   const char *name, bool *is_missing)
+{
+	int64_t n;
+	int e = db_number(o->db, &n,
+			  "SELECT what = 'missing' FROM damage"
+			  " WHERE machine = ? AND class = ? AND name = ?",
+			  "sis", machine, (int64_t)cls, name);
+
+	*is_missing = e == 0 && n;
+	return e == 0 ? 1 : e == -ENOENT ? 0 : e;
+}
+
+static int heal_row(struct db *db, void *arg)
+{
+	const struct row *row = arg;
+	const struct object_writer *w = row->w;
+	char target[160];
+	struct audit_line line = { .actor = "machine",
+				   .action = "object/healed",
+				   .target = target,
+				   .outcome = "done",
+				   .detail = "put again" };
+	int64_t n;
+	int e = add_row(db, arg);
+
+	if (e < 0 && e != -EEXIST)
+		return e;
+	snprintf(target, sizeof(target), "%s %s/%s", w->r->machine,
+		 store_class_name(w->cls), row->name);
+	e = db_exec(db,
+		    "DELETE FROM damage WHERE machine = ? AND class = ?"
+		    " AND name = ?",
+		    "sis", w->r->machine, (int64_t)w->cls, row->name);
+	if (e >= 0)
+		e = audit_add(db, &line);
+	if (e == 0)
+		e = db_number(db, &n, "SELECT 1 FROM damage WHERE machine = ?",
+			      "s", w->r->machine);
+	return e == -ENOENT ? alert_clear(db, ALERT_DAMAGE, w->r->machine) : e;
+}
+
+/* These are the right bytes, and those on the disk are not: in their place.
+ * Alone, so that nobody takes the gap between for another's deletion. */
+static int heal(struct object_writer *w, struct row *row)
+{
+	int e;
+
+	pthread_rwlock_wrlock(&w->r->files);
+	e = store_delete(w->r->store, w->cls, row->name);
+	if (e == 0 || e == -ENOENT)
+		e = store_writer_commit(TAKE_PTR(w->w), row->name);
+	if (e == 0)
+		e = db_write(w->o->db, heal_row, row);
+	pthread_rwlock_unlock(&w->r->files);
+	return e;
+}
+
+/* --- putting, all of it --- */
+
 /* The bytes, then the row. */
 static int put_both(struct object_writer *w, const char *name,
 		    uint8_t hash[static SHA256_LEN], int64_t head)
 {
 	struct row row = { w, name, hash, w->size, head };
+	bool is_missing;
 	int e = protection_check_write(w->o->db, w->r->machine);
 
 	/* asked again with the row; but a file that has none is in the way */
-	if (e < 0)
-		return e;
+	if (e == 0 && is_named_by_hash(w->cls))
+		e = objects_damage(w->o, w->r->machine, w->cls, name,
+				   &is_missing);
+	if (e != 0)
+		return e < 0 ? e : heal(w, &row);
 	pthread_rwlock_rdlock(&w->r->files);
 	e = store_writer_commit(TAKE_PTR(w->w), name);
 	if (e == -EEXIST && !is_named_by_hash(w->cls))
@@ -491,6 +558,10 @@ int objects_list(struct objects *o, const char *machine, enum store_class cls,
 	return db_query(o->db, list_row, &l,
 			"SELECT name, size FROM object WHERE machine = ?"
 			" AND class = ? AND name > ?" SEEN
+			" AND NOT EXISTS (SELECT 1 FROM damage WHERE"
+			" damage.machine = object.machine AND damage.class ="
+			" object.class AND damage.name = object.name"
+			" AND damage.class NOT IN (0, 5))"
 			" ORDER BY name LIMIT ?",
 			"sisiii", machine, (int64_t)cls, after, as_of, as_of,
 			(int64_t)max);

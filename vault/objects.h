@@ -82,6 +82,12 @@ MUST_CHECK int objects_list(struct objects *o, const char *machine,
 			    enum store_class cls, int64_t as_of,
 			    const char *after, unsigned int max,
 			    store_list_fn *fn, void *arg);
+/* 1: the scrub has found it damaged. Lists then leave it out, but for heads
+ * and configs, which nobody puts again: who wants it puts it again. What is
+ * there of its bytes can be read. */
+MUST_CHECK int objects_damage(struct objects *o, const char *machine,
+			      enum store_class cls, const char *name,
+			      bool *is_missing);
 MUST_CHECK int objects_drop(struct objects *o, const char *machine,
 			    enum store_class cls, const char *name);
 

@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "vault/arm/arm.h"
-#include "vault/collect.h"
 #include "vault/data_api.h"
 #include "vault/http.h"
 #include "vault/identity/token_api.h"
@@ -27,10 +26,10 @@
 #include "vault/notify.h"
 #include "vault/register_api.h"
 #include "vault/sandbox.h"
+#include "vault/upkeep.h"
 #include "vault/watch.h"
 
 #define SECONDS 60 /* without a byte, or for a request's head */
-#define COLLECT_SECONDS 3600
 
 /* --- who may come, and what came of it --- */
 
@@ -177,32 +176,12 @@ static int tell_command(const struct vault *v, const struct http *h,
 	return e < 0 ? log_fail(e, "start the command") : 0;
 }
 
-/* Retention needs no exact hour; an hour is short beside a day. */
-static void collect_at_times(struct vault *v, time_t *last)
-{
-	struct collected c;
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	if (*last && now.tv_sec - *last < COLLECT_SECONDS)
-		return;
-	*last = now.tv_sec;
-	if (collect(v, false, &c) == 0 && c.points + c.objects > 0)
-		log_info("let go of %llu recovery points and %llu objects of "
-			 "%llu bytes",
-			 (unsigned long long)c.points,
-			 (unsigned long long)c.objects,
-			 (unsigned long long)c.bytes);
-}
-
 static int wait_for_end(struct vault *v, pid_t command, const sigset_t *set)
 {
 	const struct timespec minute = { 60, 0 };
-	time_t collected = 0;
 	int status, signal;
 
 	for (;;) {
-		collect_at_times(v, &collected);
 		(void)!refusals_flush(v->refusals, v->db, false);
 		(void)!watch_pass(v);
 		signal = sigtimedwait(set, NULL, &minute);
@@ -225,6 +204,7 @@ static int run(struct vault *v, const struct serve_options *opt,
 {
 	struct notifier *notifier = NULL;
 	struct http *h = NULL;
+	struct upkeep *upkeep = NULL;
 	sigset_t set, old;
 	int fd = sandbox_socket(), e = 0;
 
@@ -250,8 +230,11 @@ static int run(struct vault *v, const struct serve_options *opt,
 	if (e == 0)
 		e = notify_start(v, &notifier);
 	if (e == 0)
+		e = upkeep_start(v, &upkeep);
+	if (e == 0)
 		e = wait_for_end(v, command->pid, &set);
 	service_notify("STOPPING=1\n");
+	upkeep_stop(upkeep);
 	notify_stop(notifier);
 	http_stop(h);
 	return e;
@@ -261,8 +244,11 @@ int serve(struct vault *v, const struct serve_options *opt)
 {
 	struct routes routes = { .n = 0 };
 	struct command command = { 0, -1 };
-	int e;
+	CLEANUP_CLOSE int lock = -1;
+	int e = upkeep_lock(v->dir, &lock);
 
+	if (e < 0)
+		return e;
 	add_routes(&routes, monitor_routes, n_monitor_routes);
 	add_routes(&routes, data_routes, n_data_routes);
 	add_routes(&routes, register_routes, n_register_routes);

@@ -131,3 +131,103 @@ a_machine() {
 	vaultd resume "$VAULT" "$id"
 	tm backup data
 }
+
+@test "a vault has one server, and its administrator's commands beside it" {
+	a_machine
+	expect 1 vaultd serve "$VAULT"
+	output_has "another tidemark-vaultd serves $VAULT already"
+	expect 0 vd machines "$VAULT"
+	expect 0 vd collect "$VAULT"
+	vault_ends KILL
+	vault_starts --clock "$T/clock"
+	asked 200 correct ask_as host "/v1/objects/packs/$PACK"
+}
+
+# pack TEXT: its name is printed.
+pack() {
+	echo "$1" >"$T/object"
+	local hash
+	hash=$(sha256sum "$T/object" | cut -d' ' -f1)
+	asked 201 "" ask_as host "/v1/objects/packs/$hash" -T "$T/object"
+	echo "$hash"
+}
+
+@test "what is damaged on the disk is found, told of, and healed" {
+	local dir lost
+	a_machine
+	dir=$VAULT/repositories/$ID
+	lost=$(pack lost)
+	expect 0 vd scrub "$VAULT"
+	output_has "looked at 4 objects of"
+	chmod u+w "$dir/packs/$PACK"
+	echo "wrong horse battery staple  " >"$dir/packs/$PACK"
+	rm "$dir/packs/$lost"
+	expect 1 vd scrub "$VAULT"
+	output_has "2 more are damaged"
+	output_has "missing of machine $ID: packs/$lost"
+	expect 1 vd status "$VAULT" --json
+	[ "$(jq -r 'select(.what == "wrong").name' <<<"$output")" = "$PACK" ]
+	run vd alerts "$VAULT"
+	output_has "2 objects that a machine has stored are damaged"
+	# it is not there for who asks; what is left can be read
+	asked 404 "" ask_as host "/v1/objects/packs/$PACK" -I
+	asked 200 wrong ask_as host "/v1/objects/packs/$PACK"
+	asked 404 ObjectNotFound ask_as host "/v1/objects/packs/$lost"
+	run ask_as host /v1/objects/packs
+	[ "${lines[*]}" = 200 ]
+	# other bytes do not heal it
+	asked 422 HashMismatch ask_as host "/v1/objects/packs/$PACK" \
+		-T "$T/clock"
+	asked 201 "" ask_as host "/v1/objects/packs/$PACK" -T "$PASS"
+	asked 200 correct ask_as host "/v1/objects/packs/$PACK"
+	pack lost
+	asked 200 lost ask_as host "/v1/objects/packs/$lost"
+	expect 0 vd scrub "$VAULT"
+	expect 0 vd status "$VAULT"
+	output_has "0 objects are damaged"
+	[ "$(vd alerts "$VAULT" --json | jq 'select(.kind == "damage").is_over')" = true ]
+	vaultd audit-verify "$VAULT"
+}
+
+@test "what a crash has left goes, when it is old" {
+	local dir old new
+	a_machine
+	dir=$VAULT/repositories
+	old=$(printf old | sha256sum | cut -d' ' -f1)
+	new=$(printf new | sha256sum | cut -d' ' -f1)
+	printf old >"$dir/$ID/packs/$old"
+	printf new >"$dir/$ID/packs/$new"
+	mkdir -p "$dir/00000000-0000-4000-8000-000000000001/packs"
+	cp -r "$dir/$ID" "$dir/00000000-0000-4000-8000-000000000002"
+	touch -d 2026-02-20 "$dir/$ID/packs/$old" "$dir"/0*
+	touch -d 2026-03-02 "$dir/$ID/packs/$new"
+	expect 0 vd scrub "$VAULT"
+	output_has "removed 2 files and directories"
+	output_has "belongs to no machine of this vault"
+	[ ! -e "$dir/$ID/packs/$old" ]
+	[ -e "$dir/$ID/packs/$new" ]
+	[ ! -e "$dir/00000000-0000-4000-8000-000000000001" ]
+	[ -e "$dir/00000000-0000-4000-8000-000000000002/packs/$PACK" ]
+	asked 200 correct ask_as host "/v1/objects/packs/$PACK"
+}
+
+has_scrubbed() { vd status "$VAULT" | grep -q "all 3 objects"; }
+
+@test "a server scrubs by itself, at its rate, and once a week" {
+	a_machine
+	vault_ends
+	on 2026-03-10
+	vault_starts --clock "$T/clock"
+	wait_until has_scrubbed
+	echo 'scrub-bytes = 1' >"$T/limits"
+	sed "1i[limits]" "$T/limits" >>"$VAULT/vaultd.conf"
+	on 2026-03-18
+	vault_ends
+	vault_starts --clock "$T/clock"
+	wait_until is_under_way
+	vault_ends KILL
+	is_under_way
+	expect 0 vd scrub "$VAULT"
+}
+
+is_under_way() { vd status "$VAULT" | grep -q "since 2026-03-18.* [12] objects"; }
