@@ -283,6 +283,17 @@ static int allow(scmp_filter_ctx f, const char *name)
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
 }
 
+/* If argument number arg, masked, is value. libseccomp's own macros leave a
+ * field out. */
+static int allow_if(scmp_filter_ctx f, int nr, unsigned int arg,
+		    scmp_datum_t mask, scmp_datum_t value)
+{
+	const struct scmp_arg_cmp when = { arg, SCMP_CMP_MASKED_EQ, mask,
+					   value };
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, 1, &when);
+}
+
 /* Threads, and neither processes nor namespaces. What clone3() is asked for
  * stands in memory, where no filter can look: without it clone() is used. */
 static int allow_threads(scmp_filter_ctx f)
@@ -294,9 +305,8 @@ static int allow_threads(scmp_filter_ctx f)
 				 0);
 
 	if (e == 0)
-		e = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				     SCMP_A0(SCMP_CMP_MASKED_EQ,
-					     bad | CLONE_THREAD, CLONE_THREAD));
+		e = allow_if(f, SCMP_SYS(clone), 0, bad | CLONE_THREAD,
+			     CLONE_THREAD);
 	return e;
 }
 
@@ -304,13 +314,11 @@ static int allow_threads(scmp_filter_ctx f)
 static int allow_some(scmp_filter_ctx f)
 {
 	static const unsigned long ioctls[] = { FIONREAD, FIONBIO };
-	int e = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	int e = allow_if(f, SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_NAME);
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(ioctls) && e == 0; i++)
-		e = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				     SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+		e = allow_if(f, SCMP_SYS(ioctl), 1, UINT64_MAX, ioctls[i]);
 	return e;
 }
 
@@ -325,8 +333,7 @@ static int load_filter(bool may_kill)
 	for (i = 0; i < ARRAY_LEN(allowed) && e == 0; i++)
 		e = allow(f, allowed[i]);
 	if (e == 0 && may_kill)
-		e = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				     SCMP_A1(SCMP_CMP_EQ, SIGTERM));
+		e = allow_if(f, SCMP_SYS(kill), 1, UINT64_MAX, SIGTERM);
 	if (e == 0)
 		e = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (e == 0)

@@ -56,8 +56,8 @@ static void try_programs(void)
 {
 	char *argv[] = { (char *)(uintptr_t) "true", NULL };
 
-	REFUSED(execve("/bin/true", argv, NULL));
-	REFUSED(syscall(SYS_execveat, -1, "/bin/true", argv, NULL, 0));
+	REFUSED(execve("/bin/false", argv, NULL));
+	REFUSED(syscall(SYS_execveat, -1, "/bin/false", argv, NULL, 0));
 	REFUSED(fork());
 	REFUSED(vfork());
 	REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
