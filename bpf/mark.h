@@ -72,6 +72,14 @@ struct {
 	__type(value, __u32);
 } overran SEC(".maps");
 
+/* Of slot << 1 | set: it has entries of TRACK_FOLIO, or had some. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * TRACK_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} folios SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -186,9 +194,12 @@ __noinline int mark_region(__u64 ino, __u32 where, __u32 region, __u32 first,
 				       .region = region };
 	struct track_range *r = bpf_map_lookup_elem(&ranges, &key);
 	struct track_range empty = {};
-	__u32 w, slot = TRACK_SLOT_OF(where);
+	__u32 w, slot = TRACK_SLOT_OF(where), of = where & (TRACK_FOLIO - 1);
+	__u32 one = 1;
 
 	if (!r) {
+		if (where & TRACK_FOLIO) /* before there is one */
+			bpf_map_update_elem(&folios, &of, &one, BPF_ANY);
 		if (bpf_map_update_elem(&ranges, &key, &empty, BPF_NOEXIST) ==
 		    0)
 			COUNT(slot, ranges);

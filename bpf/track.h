@@ -26,7 +26,7 @@
 
 /* Raised with every change of the maps: pins of another layout are not
  * taken over. */
-#define TRACK_LAYOUT 7
+#define TRACK_LAYOUT 8
 
 enum track_flag {
 	TRACK_META = 1, /* the inode; of a directory, its entries, too */

@@ -40,7 +40,12 @@ struct bvec_iter {
 	unsigned int bi_bvec_done;
 } CO_RE;
 
+struct block_device {
+	__u32 bd_dev;
+} CO_RE;
+
 struct bio {
+	struct block_device *bi_bdev;
 	unsigned int bi_opf;
 	struct bvec_iter bi_iter;
 	struct bio_vec *bi_io_vec;
@@ -196,6 +201,46 @@ __noinline int overrun_all(void)
 	return 0;
 }
 
+static __always_inline bool has_folios(__u32 slot)
+{
+	__u32 where = slot << 1, other = where | 1;
+	__u32 *one = bpf_map_lookup_elem(&folios, &where);
+	__u32 *next = bpf_map_lookup_elem(&folios, &other);
+
+	return !one || !next || *(volatile __u32 *)one ||
+	       *(volatile __u32 *)next;
+}
+
+/* Of most bios nothing needs to be known: pages are marked as they are, and so
+ * is what grows. What a file system writes back in one bio is of one file (and
+ * what else comes in one, of direct I/O, is marked elsewhere), so its first
+ * page tells for all; and before it the device, where that is the file
+ * system's. */
+static __always_inline bool may_be_marked(struct bio *bio, __u64 vec)
+{
+	__u32 dev = bio->bi_bdev->bd_dev;
+	__u32 *slot = bpf_map_lookup_elem(&slot_of, &dev);
+	struct address_space *mapping;
+	__u64 page, head;
+
+	if (slot)
+		return has_folios(*slot);
+	if (!bpf_core_field_exists(((struct page___head *)0)->compound_head))
+		return true;
+	page = (__u64)BPF_CORE_READ((struct bio_vec *)vec, bv_page);
+	page += (BPF_CORE_READ((struct bio_vec *)vec, bv_offset) >>
+		 TRACK_BLOCK_SHIFT) *
+		bpf_core_type_size(struct page);
+	head = BPF_CORE_READ((struct page___head *)page, compound_head);
+	head = head & 1 ? head - 1 : page;
+	mapping = BPF_CORE_READ((struct folio___mapped *)head, mapping);
+	if (!mapping || (unsigned long)mapping & PAGE_MAPPING_FLAGS)
+		return false;
+	dev = BPF_CORE_READ(mapping, host, i_sb, s_dev);
+	slot = bpf_map_lookup_elem(&slot_of, &dev);
+	return slot && has_folios(*slot);
+}
+
 static __always_inline int mark_bio(struct bio *bio)
 {
 	/* as a number: the verifier allows no steps from a kernel pointer */
@@ -205,10 +250,12 @@ static __always_inline int mark_bio(struct bio *bio)
 
 	/* without folios a mark is of one page */
 	if (!bpf_core_type_exists(struct folio) ||
-	    !(bio->bi_opf & OP_IS_WRITE) || !vec)
+	    !(bio->bi_opf & OP_IS_WRITE) || !vec || !left)
 		return 0;
 	/* by the iterator: a bio that was split from another has no count */
 	vec += bio->bi_iter.bi_idx * bpf_core_type_size(struct bio_vec);
+	if (!may_be_marked(bio, vec))
+		return 0;
 	for (i = 0; i < VECS_MAX && left > 0; i++) {
 		done = mark_vec(vec, skip, left);
 		if (done == 0 || done > left)

@@ -19,7 +19,7 @@
 
 static const char *const map_names[MAPS] = { "slot_of", "slots",  "active",
 					     "counts",	"inodes", "ranges",
-					     "overran", "meta" };
+					     "overran", "folios", "meta" };
 
 /* --- what stands in the way --- */
 
@@ -373,6 +373,7 @@ static int adopt(struct loaded *l, const struct kernel *k,
 		[RANGES] = { BPF_MAP_TYPE_HASH, sizeof(struct track_range_key),
 			     sizeof(struct track_range) },
 		[OVERRAN] = { BPF_MAP_TYPE_ARRAY, 4, 4 },
+		[FOLIOS] = { BPF_MAP_TYPE_ARRAY, 4, 4 },
 		[META] = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct track_meta) },
 	};
 	static const uint8_t none[16];

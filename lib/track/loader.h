@@ -30,6 +30,7 @@ enum map {
 	INODES,
 	RANGES,
 	OVERRAN,
+	FOLIOS,
 	META,
 	MAPS
 };

@@ -445,6 +445,8 @@ int tracker_drop(struct tracker *t, uint32_t slot)
 		e = set_drop(&of, is_of, &where);
 	if (e == 0)
 		e = bpf_map_update_elem(t->l.maps[OVERRAN], &where, &zero, 0);
+	if (e == 0) /* last: it is of the entries */
+		e = bpf_map_update_elem(t->l.maps[FOLIOS], &where, &zero, 0);
 	return e;
 }
 
