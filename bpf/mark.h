@@ -54,7 +54,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct track_inode_key);
-	__type(value, struct track_inode);
+	__type(value, struct track_group);
 } inodes SEC(".maps");
 
 struct {
@@ -94,28 +94,28 @@ struct {
 			c_->field++;                                           \
 	} while (0)
 
-static __always_inline void set_flags(__u32 *to, __u32 flags)
+static __always_inline void set_flags(struct track_inode *in, __u32 flags)
 {
-	if ((*to & flags) != flags)
-		__sync_fetch_and_or(to, flags);
+	if ((in->said & flags) != flags)
+		__sync_fetch_and_or(&in->said, (__u64)flags);
 }
 
-/* Two processors may lower it at once: never let the larger one win. */
-static __always_inline void lower_size(struct track_inode *in, __u64 size)
+/* Two processors may lower it at once: never let the larger one win. Returns
+ * the smallest, or 0 if it could not be kept. */
+static __always_inline __u64 lower_size(struct track_inode *in, __u64 size)
 {
-	__u64 was = in->min_size;
+	__u64 was = in->not_min_size;
 	int i;
 
-	for (i = 0; i < MIN_SIZE_TRIES && size < was; i++) {
-		__u64 seen =
-			__sync_val_compare_and_swap(&in->min_size, was, size);
+	for (i = 0; i < MIN_SIZE_TRIES && ~size > was; i++) {
+		__u64 seen = __sync_val_compare_and_swap(&in->not_min_size, was,
+							 ~size);
 
 		if (seen == was)
-			return;
+			return size;
 		was = seen;
 	}
-	if (size < was)
-		set_flags(&in->flags, TRACK_WHOLE);
+	return ~size > was ? 0 : ~was;
 }
 
 static __always_inline struct track_slot *slot_on(__u32 dev)
@@ -144,43 +144,39 @@ static __always_inline struct inode_now inode_now(struct inode *inode)
 				 .ino = inode->i_ino,
 				 .size = inode->i_size,
 				 .dev = sb->s_dev,
-				 .generation = inode->i_generation };
+				 .generation = inode->i_generation,
+				 .mode = inode->i_mode };
 
 	return now;
 }
 
-static __always_inline __u32 whole_if_small(__u32 flags, __u64 min_size)
+#define S_IFMT 00170000
+#define S_IFREG 0100000
+
+/* All content of a file that was empty is changed: to say so at once spares the
+ * marks of what is written to a new one. */
+static __always_inline __u32 whole_if_small(const struct inode_now *now,
+					    __u32 flags, __u64 min_size)
 {
+	if (min_size == 0 && (now->mode & S_IFMT) == S_IFREG)
+		return flags | TRACK_DATA | TRACK_WHOLE;
 	return flags & TRACK_DATA && min_size <= 1ull << TRACK_REGION_SHIFT
 		       ? flags | TRACK_WHOLE
 		       : flags;
 }
 
-/* The entry, made with these flags if there is none. NULL: it is made and there
- * is nothing to add (made has what it says), or it cannot be (no flags). */
+/* The entry; NULL: there is no room. */
 static __always_inline struct track_inode *get_inode(
-	struct track_slot *s, __u32 slot, const struct track_inode_key *key,
-	const struct inode_now *now, __u32 flags, struct track_inode *made)
+	const struct track_inode_key *key, __u64 ino)
 {
-	struct track_inode *in = bpf_map_lookup_elem(&inodes, key);
+	struct track_group *group = bpf_map_lookup_elem(&inodes, key);
+	const struct track_group none = {};
 
-	if (in)
-		return in;
-	made->min_size = now->size;
-	made->generation = now->generation;
-	made->flags = whole_if_small(flags, now->size);
-	if (bpf_map_update_elem(&inodes, key, made, BPF_NOEXIST) == 0) {
-		COUNT(slot, inodes);
-		if (!(flags & TRACK_DATA) || made->flags & TRACK_WHOLE)
-			return NULL;
+	if (!group) {
+		bpf_map_update_elem(&inodes, key, &none, BPF_NOEXIST);
+		group = bpf_map_lookup_elem(&inodes, key);
 	}
-	in = bpf_map_lookup_elem(&inodes, key);
-	if (!in) {
-		made->flags = 0;
-		s->lost |= TRACK_LOST_FULL;
-		COUNT(slot, lost);
-	}
-	return in;
+	return group ? &group->of[ino & (TRACK_GROUP - 1)] : NULL;
 }
 
 /* The bits of one region's blocks first..last. Global, so that the verifier
@@ -287,35 +283,45 @@ static __always_inline bool is_marked(const struct inode_now *now, __u32 flags,
 
 /* Add to an entry what this mark says. */
 static __always_inline void mark_in(struct track_inode *in,
-				    const struct track_inode_key *key,
 				    const struct inode_now *now, __u32 flags,
-				    __u32 kind, __u64 from, __u64 to)
+				    __u32 where, __u64 from, __u64 to,
+				    struct seen_inode *says)
 {
-	__u32 slot = key->where >> 1;
+	__u32 slot = TRACK_SLOT_OF(where);
+	__u64 made = (__u64)now->generation << 32, said;
 
-	if (in->generation != now->generation)
+	says->min_size = lower_size(in, now->size);
+	flags = whole_if_small(now, flags, says->min_size);
+	if (says->min_size == 0 && now->size > 0)
+		flags |= TRACK_WHOLE; /* others lower it all the time */
+	said = __sync_val_compare_and_swap(&in->said, 0, made | flags);
+	if (said == 0) {
+		said = made | flags;
+		COUNT(slot, inodes);
+	}
+	if (said >> 32 != now->generation)
 		flags |= TRACK_WHOLE; /* deleted and made anew */
-	if (now->size < in->min_size)
-		lower_size(in, now->size);
-	set_flags(&in->flags, whole_if_small(flags, in->min_size));
-	if ((flags & TRACK_DATA) && !(in->flags & TRACK_WHOLE) &&
-	    mark_content(key->ino, kind | key->where, in->min_size, from, to) <
-		    0) {
-		set_flags(&in->flags, TRACK_WHOLE);
+	set_flags(in, flags);
+	says->flags = (__u32)said | flags;
+	says->generation = said >> 32;
+	if ((flags & TRACK_DATA) && !(says->flags & TRACK_WHOLE) &&
+	    mark_content(now->ino, where, says->min_size, from, to) < 0) {
+		set_flags(in, TRACK_WHOLE);
 		COUNT(slot, whole);
 	}
 }
 
-static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
-				    __u32 kind, __u64 from, __u64 to)
+/* What this processor has not marked yet. A function of its own: most marks end
+ * before it, and what they take of the processor's caches is little. */
+static __noinline int mark_new(const struct inode_now *now, __u32 flags,
+			       __u32 kind, __u64 from, __u64 to)
 {
-	struct track_inode_key key = {};
-	struct track_inode *in, made = {};
+	struct track_inode_key key = { .group = now->ino >> TRACK_GROUP_SHIFT };
+	struct seen_inode says = {};
+	struct track_inode *in;
 	struct track_slot *s;
 	__u32 dev = now->dev, slot, turn, *at;
 
-	if (is_marked(now, flags, kind, from, to))
-		return 0;
 	at = bpf_map_lookup_elem(&slot_of, &dev);
 	if (!at)
 		return 0;
@@ -332,16 +338,25 @@ static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
 		if (s->sb != now->sb)
 			s->replaced = 1;
 	}
-	key.ino = now->ino;
 	key.where = slot << 1 | (turn & 1);
-	in = get_inode(s, slot, &key, now, flags, &made);
-	if (in)
-		mark_in(in, &key, now, flags, kind, from, to);
-	else if (made.flags)
-		in = &made;
-	if (in && s->sb == now->sb)
-		seen_keep(now, in, slot, turn);
+	in = get_inode(&key, now->ino);
+	if (!in) {
+		s->lost |= TRACK_LOST_FULL;
+		COUNT(slot, lost);
+		return 0;
+	}
+	mark_in(in, now, flags, kind | key.where, from, to, &says);
+	if (s->sb == now->sb)
+		seen_keep(now, &says, slot, turn);
 	return 0;
+}
+
+static __always_inline int mark_now(const struct inode_now *now, __u32 flags,
+				    __u32 kind, __u64 from, __u64 to)
+{
+	return is_marked(now, flags, kind, from, to)
+		       ? 0
+		       : mark_new(now, flags, kind, from, to);
 }
 
 /*

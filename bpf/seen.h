@@ -16,8 +16,9 @@
  * as it may still mark the old set: the turn waits for it, and only then is
  * the set read.
  *
- * A processor's part has one user at a time: a program that interrupts another
- * one finds it busy, and goes the long way.
+ * A processor's part is used by one program at a time, but for those that
+ * interrupt each other: an entry's number is odd while it is written, and
+ * another one afterwards, so who reads or writes across that goes the long way.
  */
 #ifndef BPF_SEEN_H
 #define BPF_SEEN_H
@@ -34,6 +35,7 @@
 struct inode_now {
 	__u64 sb, ino, size;
 	__u32 dev, generation;
+	__u32 mode;
 };
 
 struct seen_inode {
@@ -42,11 +44,10 @@ struct seen_inode {
 	__u32 dev, generation;
 	__u32 slot, turn;
 	__u32 flags; /* and maybe more; 0: nothing is kept */
-	__u32 zero;
+	__u32 seq;   /* odd: being written */
 };
 
 struct seen {
-	__u64 busy;
 	struct seen_inode inodes[1 << SEEN_BITS];
 };
 
@@ -64,23 +65,6 @@ static __always_inline struct seen_inode *seen_at(struct seen *s,
 			  (64 - SEEN_BITS)];
 }
 
-static __always_inline bool seen_is(const struct seen_inode *k,
-				    const struct inode_now *now)
-{
-	return k->ino == now->ino && k->sb == now->sb && k->dev == now->dev;
-}
-
-static __always_inline bool seen_begin(struct seen *s)
-{
-	return __sync_val_compare_and_swap(&s->busy, 0, 1) == 0;
-}
-
-static __always_inline void seen_end(struct seen *s)
-{
-	barrier();
-	*(volatile __u64 *)&s->busy = 0;
-}
-
 /* What is known of this inode; false: nothing. Of which turn, the caller
  * looks. */
 static __always_inline bool seen_find(const struct inode_now *now,
@@ -89,32 +73,45 @@ static __always_inline bool seen_find(const struct inode_now *now,
 	__u32 zero = 0;
 	struct seen *s = bpf_map_lookup_elem(&seen, &zero);
 	struct seen_inode *k;
-	bool found;
 
 	if (!s)
 		return false;
 	k = seen_at(s, now);
-	/* most are not: no need to be alone for that */
-	if (!seen_is(k, now) || !seen_begin(s))
+	if (k->ino != now->ino || k->sb != now->sb)
 		return false;
-	found = seen_is(k, now) && k->flags;
-	*out = *k;
-	seen_end(s);
-	return found;
+	out->seq = *(volatile __u32 *)&k->seq;
+	barrier();
+	*out = (struct seen_inode){ .sb = k->sb,
+				    .ino = k->ino,
+				    .min_size = k->min_size,
+				    .dev = k->dev,
+				    .generation = k->generation,
+				    .slot = k->slot,
+				    .turn = k->turn,
+				    .flags = k->flags,
+				    .seq = out->seq };
+	barrier();
+	return !(out->seq & 1) && *(volatile __u32 *)&k->seq == out->seq &&
+	       out->ino == now->ino && out->sb == now->sb &&
+	       out->dev == now->dev && out->flags;
 }
 
-/* Keep what an entry of this turn's set has. */
+/* Keep what an entry of this turn's set has: size, generation, flags. */
 static __always_inline void seen_keep(const struct inode_now *now,
-				      const struct track_inode *in, __u32 slot,
+				      const struct seen_inode *in, __u32 slot,
 				      __u32 turn)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, seq;
 	struct seen *s = bpf_map_lookup_elem(&seen, &zero);
 	struct seen_inode *k;
 
-	if (!s || !seen_begin(s))
+	if (!s)
 		return;
 	k = seen_at(s, now);
+	seq = *(volatile __u32 *)&k->seq;
+	if (seq & 1 ||
+	    __sync_val_compare_and_swap(&k->seq, seq, seq + 1) != seq)
+		return;
 	k->sb = now->sb;
 	k->ino = now->ino;
 	k->min_size = in->min_size;
@@ -123,7 +120,8 @@ static __always_inline void seen_keep(const struct inode_now *now,
 	k->slot = slot;
 	k->turn = turn;
 	k->flags = in->flags;
-	seen_end(s);
+	barrier();
+	*(volatile __u32 *)&k->seq = seq + 2;
 }
 
 #endif /* BPF_SEEN_H */

@@ -54,18 +54,28 @@ enum track_kind {
 
 #define TRACK_SLOT_OF(where) ((where) >> 1 & 0x7f)
 
+/* Neighbours are kept together: what is made at one time has numbers that
+ * follow one another, so most of its marks find their entry in a cache. */
+#define TRACK_GROUP_SHIFT 3
+#define TRACK_GROUP (1 << TRACK_GROUP_SHIFT)
+
 struct track_inode_key {
-	__u64 ino;
+	__u64 group; /* inode >> TRACK_GROUP_SHIFT */
 	__u32 where; /* slot << 1 | set */
 	__u32 zero;
 };
 
+/* All zero: not marked. */
 struct track_inode {
-	/* The smallest size seen, in bytes: all content from here on is to
+	/* ~ the smallest size seen, in bytes: all content from there on is to
 	 * be taken for changed. */
-	__u64 min_size;
-	__u32 generation;
-	__u32 flags; /* enum track_flag */
+	__u64 not_min_size;
+	/* Written at once, and after the size. */
+	__u64 said; /* generation << 32 | enum track_flag */
+};
+
+struct track_group {
+	struct track_inode of[TRACK_GROUP];
 };
 
 struct track_range_key {

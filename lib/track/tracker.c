@@ -266,7 +266,7 @@ static struct set_map inodes(const struct tracker *t)
 {
 	return (struct set_map){ t->l.maps[INODES],
 				 sizeof(struct track_inode_key),
-				 sizeof(struct track_inode) };
+				 sizeof(struct track_group) };
 }
 
 static struct set_map ranges(const struct tracker *t)
@@ -286,13 +286,21 @@ struct drain {
 static void take_inode(void *arg, const void *key, const void *value)
 {
 	const struct track_inode_key *k = key;
-	const struct track_inode *v = value;
+	const struct track_group *v = value;
 	const struct drain *to = arg;
-	struct dirty_inode in = { k->ino, v->min_size, v->generation,
-				  v->flags };
+	size_t i;
 
-	if (k->where == to->where)
-		dirty_add_inode(to->d, &in);
+	for (i = 0; k->where == to->where && i < ARRAY_LEN(v->of); i++) {
+		struct dirty_inode in = {
+			.ino = k->group << TRACK_GROUP_SHIFT | i,
+			.min_size = ~v->of[i].not_min_size,
+			.generation = (uint32_t)(v->of[i].said >> 32),
+			.flags = (uint32_t)v->of[i].said,
+		};
+
+		if (in.flags)
+			dirty_add_inode(to->d, &in);
+	}
 }
 
 /* The set that a range belongs to, or NULL. */
