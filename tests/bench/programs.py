@@ -10,6 +10,22 @@ import shutil
 import subprocess
 
 SWITCH = "/proc/sys/kernel/bpf_stats_enabled"
+KTHREADD = "2"
+
+
+def kernel_threads():
+    """CPU seconds of all of them: what they write back is work that somebody
+    made, and the programs run there, too."""
+    ticks = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                words = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if words[1] == KTHREADD:
+            ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Programs:
@@ -19,6 +35,7 @@ class Programs:
         self.pid = pid
         self.was = None
         self.runs = self.ns = 0
+        self.threads_s = 0
 
     @staticmethod
     def missing():
@@ -53,9 +70,11 @@ class Programs:
             self.was = f.read().strip()
         self.switch("1")
         self.runs, self.ns = self.read()
+        self.threads_s = kernel_threads()
         return self
 
     def __exit__(self, *_):
+        self.threads_s = max(0, kernel_threads() - self.threads_s)
         runs, ns = self.read()
         self.runs, self.ns = runs - self.runs, ns - self.ns
         self.switch(self.was)
