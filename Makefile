@@ -217,7 +217,7 @@ SOURCES = $(sort $(foreach d,include bpf daemon lib tools vault tests,\
 SCRIPTS = .ci/run tests/all tests/fuzz/one tests/torture/run tests/torture/mutate tests/torture/rollback \
 	tests/torture/mutate-steps tests/torture/crash tests/lib/helpers.bash tests/lib/scheduling.bash \
 	tests/guest/run tests/guest/kernel tests/guest/inside tests/guest/hooks \
-	tests/guest/sets \
+	tests/guest/sets tests/guest/nfs \
 	$(shell grep -lsE '^$(hash)!.*[ /](ba)?sh' scripts/* tests/bench/*)
 LINTS := lint-format lint-files lint-layers lint-headers lint-functions \
 	lint-shell lint-cppcheck lint-man lint-mutations

@@ -52,14 +52,48 @@ int BPF_PROG(ext4_dirty, struct inode *inode)
 /* What exchanges its content with the boot loader's inode makes no mark of
  * content, and this names only the other one. */
 #define EXT4_BOOT_LOADER_INO 5
+#define EXT4_HT_MOVE_EXTENTS 9
+#define MOVERS_MAX 1024
+
+/* Who has moved extents between two files (EXT4_IOC_MOVE_EXT). The content of
+ * the second one changes with no page that gets dirty and no time that moves,
+ * and what begins it names only the first. Nobody is taken out: of those that
+ * are in here some inodes more are marked, and they are few. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MOVERS_MAX);
+	__type(key, __u64); /* the thread */
+	__type(value, __u32);
+} movers SEC(".maps");
 
 /* Extended attributes and ACLs make no other mark. */
 SEC("tp_btf/ext4_journal_start_inode")
-int BPF_PROG(ext4_start, struct inode *inode)
+int BPF_PROG(ext4_start, struct inode *inode, int blocks, int reserved,
+	     int revoke, int type)
 {
-	if (inode && inode->i_ino == EXT4_BOOT_LOADER_INO)
+	if (!inode)
+		return 0;
+	if (inode->i_ino == EXT4_BOOT_LOADER_INO)
 		lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
+	if (type == EXT4_HT_MOVE_EXTENTS) {
+		__u64 key = bpf_get_current_pid_tgid();
+		__u32 one = 1;
+
+		if (bpf_map_update_elem(&movers, &key, &one, BPF_ANY) < 0)
+			lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
+	}
 	return mark(inode, TRACK_META, 0, 0);
+}
+
+/* Both files, under their locks, which are held until the extents are moved. */
+SEC("tp_btf/ext4_es_remove_extent")
+int BPF_PROG(ext4_unmap, struct inode *inode)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (!bpf_map_lookup_elem(&movers, &key))
+		return 0;
+	return mark(inode, TRACK_DATA, 0, OFFSET_MAX);
 }
 
 SEC("tp_btf/ext4_punch_hole")

@@ -348,7 +348,6 @@ int BPF_PROG(remap, struct file *in, loff_t from, struct file *out, loff_t to,
 #define XFS_ALLOCSP64 ('X' << 8 | 36)
 #define XFS_FREESP64 ('X' << 8 | 37)
 #define XFS_ATTRMULTI ('X' << 8 | 123)
-#define EXT4_MOVE_EXT ('f' << 8 | 15)
 #define EXT4_SWAP_BOOT ('f' << 8 | 17)
 
 /* What only one file system knows. Those that change a second inode, which
@@ -359,7 +358,6 @@ static __always_inline int mark_ioctl(struct file *file, unsigned int cmd)
 
 	switch (IOC_TYPE_NR(cmd)) {
 	case XFS_ATTRMULTI:
-	case EXT4_MOVE_EXT:
 		lose(inode->i_sb->s_dev, TRACK_LOST_OTHER);
 		return 0;
 	case EXT4_SWAP_BOOT:
@@ -378,6 +376,14 @@ SEC("fexit/ext4_ioctl")
 int BPF_PROG(ext4_ioctl, struct file *file, unsigned int cmd)
 {
 	return mark_ioctl(file, cmd);
+}
+
+/* EXT4_IOC_MOVE_EXT: two files exchange extents, and no time moves. */
+SEC("fexit/ext4_move_extents")
+int BPF_PROG(ext4_moved, struct file *file, struct file *donor)
+{
+	mark(file->f_inode, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
+	return mark(donor->f_inode, TRACK_META | TRACK_DATA, 0, OFFSET_MAX);
 }
 
 SEC("fexit/xfs_file_ioctl")

@@ -343,6 +343,23 @@ oddly() { "$BUILD/tests/lib/oddly" "$@"; }
 	is_captured
 }
 
+@test "ext4: two files exchange extents" {
+	local n before
+	tracked ext4
+	for n in one two; do
+		head -c 4M /dev/urandom >"$M/$n"
+	done
+	sync -f "$M"
+	backs_up tracker
+	before=$(sha256sum <"$M/two")
+	oddly move-ext "$M/one" "$M/two" # as e4defrag does
+	sync -f "$M"
+	echo 3 >/proc/sys/vm/drop_caches
+	[ "$(sha256sum <"$M/two")" != "$before" ]
+	backs_up tracker
+	is_captured
+}
+
 @test "metadata alone, another name, an exchange: no content is read again" {
 	local fs
 	for fs in ext4 xfs; do
