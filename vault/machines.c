@@ -364,9 +364,9 @@ static int list_row(void *arg, const struct db_row *row)
 	struct machine m;
 
 	(void)take_machine(&m, row);
-	m.bytes = db_int(row, 6);
-	m.points = db_int(row, 7);
-	m.newest = db_int(row, 8);
+	m.bytes = db_int(row, 8);
+	m.points = db_int(row, 9);
+	m.newest = db_int(row, 10);
 	return l->fn(l->arg, &m);
 }
 

@@ -444,6 +444,32 @@ static void test_a_pin_is_not_spent_in_vain(void **state)
 					      &why));
 }
 
+static int see_machine(void *arg, const struct machine *m)
+{
+	struct machine *out = arg;
+
+	*out = *m;
+	return 0;
+}
+
+static void test_a_machine_is_listed(void **state)
+{
+	struct machine m = { .points = -1 };
+
+	(void)state;
+	point(1);
+	assert_int_equal(0, machines_list(v.db, see_machine, &m));
+	assert_int_equal(1, m.points);
+	assert_int_equal(start, m.newest);
+	assert_int_equal(2 * strlen("snapshot 1"), m.bytes);
+	assert_int_equal(PROTECTED, m.state);
+	assert_int_equal(0, m.purge_after);
+	assert_int_equal(0, delete_with_pin());
+	assert_int_equal(0, machines_list(v.db, see_machine, &m));
+	assert_int_equal(PROTECTION_DELETED, m.state);
+	assert_int_equal(start + 14 * DAY, m.purge_after);
+}
+
 /* Also what was deleted before. */
 static void test_immutable_is_kept_by_its_policy(void **state)
 {
@@ -665,6 +691,7 @@ int main(void)
 		TEST(test_deleted_comes_back_whole),
 		TEST(test_purged_is_gone),
 		TEST(test_a_pin_is_not_spent_in_vain),
+		TEST(test_a_machine_is_listed),
 		TEST(test_immutable_is_kept_by_its_policy),
 		TEST(test_a_lowered_policy_is_held),
 		TEST(test_an_immutable_policy_is_not_lowered),
