@@ -414,6 +414,50 @@ outside() {
 	asked 401 "not known here" ask_by "$token" /v1/caller
 }
 
+# Each is an issuer as any other for the other one.
+@test "keys of another issuer come by https, and are fetched when it rotates" {
+	vault_init
+	vault_starts
+	local first=$VAULT other_url=$URL token tenant id old
+	tenant=$(admin tenant) id=$(admin objectId)
+	token=$(token_of admin)
+	old=$token
+	mv "$T/vaultd.log" "$T/first.log"
+	VAULT=$T/second
+	vaultd init "$VAULT" --listen 127.0.0.1:0 >/dev/null
+	cat >>"$VAULT/vaultd.conf" <<-END
+		[issuer first]
+		issuer = $other_url/$tenant/
+		jwks = $other_url/$tenant/discovery/v2.0/keys
+		authority = $first/tls/ca.crt
+		audience = $other_url
+		tenant = $tenant
+		subject-claim = oid
+	END
+	vaultd identity "$VAULT" add elsewhere --issuer first --subject "$id"
+	# it is believed for what was named, with the keys that it has then
+	vaultd identity "$first" rotate-keys
+	vault_starts
+	asked 200 elsewhere ask_by "$token" /v1/caller
+	# a key that comes now is not asked for within a minute
+	vaultd identity "$first" rotate-keys
+	token=$(VAULT=$first URL=$other_url token_of admin)
+	asked 401 "signature is invalid" ask_by "$token" /v1/caller
+	asked 200 elsewhere ask_by "$old" /v1/caller
+	# whoever has its name, and not its certificate, has no keys for us
+	vault_ends
+	sed -i "s|^authority = .*|authority = $VAULT/tls/ca.crt|" \
+		"$VAULT/vaultd.conf"
+	vault_starts
+	asked 401 "signature is invalid" ask_by "$old" /v1/caller
+	grep -q "get $other_url" "$T/vaultd.log"
+	vault_ends
+	sed -i "s|^authority = .*|authority = $first/tls/ca.crt|" \
+		"$VAULT/vaultd.conf"
+	vault_starts
+	asked 200 elsewhere ask_by "$token" /v1/caller
+}
+
 @test "what identity and role do not take" {
 	vault_init
 	expect 2 vaultd identity "$VAULT"
