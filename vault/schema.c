@@ -279,6 +279,19 @@ static const char keeping[] =
 	" machine TEXT NOT NULL, class INTEGER NOT NULL, name TEXT NOT NULL,"
 	" objects INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;";
 
-const char *const schema_steps[SCHEMA_VERSION] = { first,      resources,
-						   monitoring, identity,
-						   restoring,  keeping };
+/* What was given on a resource goes with it: whoever makes another one of its
+ * name later gave nothing. */
+static const char assignments[] =
+	"CREATE TRIGGER assignments_of_group AFTER DELETE ON resource_group"
+	" BEGIN DELETE FROM role_assignment WHERE instr(lower(scope || '/'),"
+	" lower('/subscriptions/' || OLD.subscription || '/resourceGroups/' ||"
+	" OLD.name || '/')) = 1; END;"
+	"CREATE TRIGGER assignments_of_vault AFTER DELETE ON vault_resource"
+	" BEGIN DELETE FROM role_assignment WHERE instr(lower(scope || '/'),"
+	" lower('/subscriptions/' || OLD.subscription || '/resourceGroups/' ||"
+	" OLD.grp || '/providers/Microsoft.RecoveryServices/vaults/' ||"
+	" OLD.name || '/')) = 1; END;";
+
+const char *const schema_steps[SCHEMA_VERSION] = {
+	first, resources, monitoring, identity, restoring, keeping, assignments
+};

@@ -8,7 +8,7 @@
 #ifndef VAULT_SCHEMA_H
 #define VAULT_SCHEMA_H
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 extern const char *const schema_steps[SCHEMA_VERSION];
 

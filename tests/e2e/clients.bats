@@ -3,6 +3,7 @@
 #
 # clients.bats - Azure's own clients get tokens of a vault, and give roles.
 # slow
+# release only
 
 # shellcheck disable=SC2030,SC2031 # each test has variables of its own
 load ../lib/helpers

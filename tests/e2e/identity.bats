@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # identity.bats - who gets a token of a vault, and which tokens it believes.
+# not tsan
 
 # shellcheck disable=SC2030,SC2031 # each test has variables of its own
 load ../lib/helpers

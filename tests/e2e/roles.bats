@@ -188,3 +188,21 @@ listed() {
 	run arm "$BOB" GET "$ROLES/permissions"
 	head -n -1 <<<"$output" | jq -e '.value == []'
 }
+
+@test "what was given on a resource goes with it" {
+	local rsv=${GROUP}3/providers/Microsoft.RecoveryServices/vaults/v-1
+	local body='{"location":"local","sku":{"name":"Standard"},"properties":{}}'
+	asked 201 "" arm "$ADMIN" PUT "${GROUP}3" '{"location":"local"}'
+	asked 201 "" arm "$ADMIN" PUT "$rsv" "$body"
+	vaultd role "$VAULT" assign bob Reader --scope "$rsv"
+	vaultd role "$VAULT" assign bob Reader --scope "${rsv^^}/x"
+	vaultd role "$VAULT" assign bob Reader --scope "${rsv}2"
+	vaultd role "$VAULT" assign bob Reader --scope "${GROUP}3"
+	vaultd role "$VAULT" assign bob Reader --scope "${GROUP}33"
+	asked 200 "" arm "$ADMIN" DELETE "$rsv"
+	[ "$(vaultd role "$VAULT" list bob | wc -l)" = 3 ]
+	asked 200 "" arm "$ADMIN" DELETE "${GROUP}3"
+	[ "$(vaultd role "$VAULT" list bob --json | jq -r .scope)" = "${GROUP}33" ]
+	asked 201 "" arm "$ADMIN" PUT "${GROUP}3" '{"location":"local"}'
+	asked 403 AuthorizationFailed arm "$BOB" GET "${GROUP}3"
+}
