@@ -32,7 +32,7 @@ guid() { printf '00000000-0000-4000-8000-%012x' "$1"; }
 
 # arm TOKEN METHOD PATH [BODY]
 arm() {
-	local and=?
+	local and="?"
 	[[ $3 != *\?* ]] || and='&'
 	ask_by "$1" "$3${and}api-version=2022-04-01" -X "$2" \
 		${4:+-H 'Content-Type: application/json' -d "$4"}
@@ -65,7 +65,8 @@ bob() { sp bob objectId; }
 }
 
 @test "a role is for a scope and what is below it, until it is taken" {
-	local at=$GROUP$ROLES/roleAssignments/$(guid 1)
+	local at
+	at=$GROUP$ROLES/roleAssignments/$(guid 1)
 	asked 201 '"principalType":"ServicePrincipal"' arm "$ADMIN" PUT "$at" \
 		"$(grant "$READER" "$(bob)")"
 	asked 200 tidemark arm "$BOB" GET "$GROUP"
