@@ -55,9 +55,9 @@ static int store_snapshot(struct writer *w, struct snapshot *s)
 	if (e < 0)
 		return log_fail(e, "write the snapshot");
 	sha256_once(SPAN_OF(&object), s->id);
-	return store_put(w->repo->store, STORE_SNAPSHOT,
-			 hex_encode(name, s->id, OBJECT_ID_LEN),
-			 SPAN_OF(&object));
+	return store_put_by_hash(store_put(
+		w->repo->store, STORE_SNAPSHOT,
+		hex_encode(name, s->id, OBJECT_ID_LEN), SPAN_OF(&object)));
 }
 
 static bool dooms(const struct head *h, const struct idlist *ids)

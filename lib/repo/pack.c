@@ -171,9 +171,9 @@ int pack_writer_finish(struct pack_writer *p, struct index_pack *pack)
 		sha256_final(p->hash, pack->id);
 		pack->size = p->offset;
 		pack->type = (uint8_t)p->type;
-		e = store_writer_commit(TAKE_PTR(p->out),
-					hex_encode(name, pack->id,
-						   OBJECT_ID_LEN));
+		e = store_put_by_hash(store_writer_commit(
+			TAKE_PTR(p->out),
+			hex_encode(name, pack->id, OBJECT_ID_LEN)));
 	}
 	pack_writer_free(p);
 	return e;

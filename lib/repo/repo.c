@@ -365,7 +365,8 @@ int repo_init(struct store *s, struct span pass, struct kdf_choice kdf,
 	if (e == 0) {
 		sha256_once(SPAN_OF(&slot), hash);
 		hex_encode(name, hash, sizeof(hash));
-		e = store_put(s, STORE_KEY, name, SPAN_OF(&slot));
+		e = store_put_by_hash(
+			store_put(s, STORE_KEY, name, SPAN_OF(&slot)));
 	}
 	if (e == 0)
 		e = repo_commit(r, &first);

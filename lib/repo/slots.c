@@ -118,7 +118,8 @@ static int slot_store(struct repo *r, const struct keyring *ring,
 		return log_fail(e, "make a key slot");
 	sha256_once(SPAN_OF(&bytes), hash);
 	hex_encode(name, hash, sizeof(hash));
-	return store_put(r->store, STORE_KEY, name, SPAN_OF(&bytes));
+	return store_put_by_hash(
+		store_put(r->store, STORE_KEY, name, SPAN_OF(&bytes)));
 }
 
 int repo_slot_add(struct repo *r, struct span pass, struct kdf_choice kdf,

@@ -271,8 +271,9 @@ int repo_store_table(struct repo *r, struct span table,
 	if (e < 0)
 		return log_fail(e, "write an index");
 	sha256_once(SPAN_OF(&object), id);
-	e = store_put(r->store, STORE_INDEX,
-		      hex_encode(name, id, OBJECT_ID_LEN), SPAN_OF(&object));
+	e = store_put_by_hash(store_put(r->store, STORE_INDEX,
+					hex_encode(name, id, OBJECT_ID_LEN),
+					SPAN_OF(&object)));
 	if (e < 0)
 		return e;
 	(void)!cache_store(r, id, table);

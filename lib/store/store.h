@@ -20,6 +20,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -86,6 +87,14 @@ const char *store_scratch(const struct store *s);
  * stable storage under that name; -EEXIST changed nothing. */
 MUST_CHECK int store_put(struct store *s, enum store_class cls,
 			 const char *name, struct span data);
+
+/* What the put of an object means that is named by the hash of its bytes: one
+ * that is there already is this one. An earlier try may have stored it, whose
+ * answer was lost on the network. */
+static inline int store_put_by_hash(int e)
+{
+	return e == -EEXIST ? 0 : e;
+}
 
 /* The same in pieces, for an object whose name is known only at its end.
  * Until the commit there is no object and no name to clean up. */
