@@ -276,7 +276,7 @@ static int do_status(struct vault *v, bool json)
 static int do_scrub(struct vault *v, bool json)
 {
 	struct scrubbed done = { 0 };
-	int64_t n;
+	int64_t n = 0;
 	int e = scrub_all(v->objects, &done);
 
 	if (e < 0)

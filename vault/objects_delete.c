@@ -16,13 +16,18 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "vault/protection.h"
 
 #define PAGE 4096
-/* What counts is the sync of each: a tenth of a second or less, all in all. */
-#define BATCH ((size_t)1024)
+/* Others wait for a batch: it has as many as go in a tenth of a second or so,
+ * most of which is the disk's. */
+#define BATCH_FIRST 128
+#define BATCH_LEAST 32
+#define SHORT_MS 50
+#define LONG_MS 150
 
 struct gone {
 	enum store_class cls;
@@ -43,6 +48,7 @@ struct pass {
 	size_t n, n_rows;
 	struct gone last;
 	bool purges;
+	size_t batch; /* how many at once */
 	uint64_t objects, bytes;
 };
 
@@ -253,15 +259,31 @@ static int delete_batch(struct pass *p, struct gone *v, size_t n)
 	return e;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int delete_page(struct pass *p)
 {
-	size_t i;
+	size_t i, n;
 	int e = 0;
 
-	for (i = 0; i < p->n && e == 0; i += BATCH) {
+	for (i = 0; i < p->n && e == 0; i += n) {
+		int64_t before = now_ms(), took;
+
+		n = MIN(p->batch, p->n - i);
 		e = objects_check_interrupt(p->o);
 		if (e == 0)
-			e = delete_batch(p, p->v + i, MIN(BATCH, p->n - i));
+			e = delete_batch(p, p->v + i, n);
+		took = now_ms() - before;
+		if (took > LONG_MS)
+			p->batch = MAX(p->batch / 2, (size_t)BATCH_LEAST);
+		else if (took < SHORT_MS)
+			p->batch = MIN(p->batch * 2, (size_t)PAGE);
 	}
 	return e;
 }
@@ -273,6 +295,7 @@ static int begin(struct pass *p, struct objects *o, const char *machine)
 	memset(p, 0, sizeof(*p));
 	p->o = o;
 	p->machine = machine;
+	p->batch = BATCH_FIRST;
 	p->v = calloc(PAGE, sizeof(*p->v));
 	return p->v ? repository_get(o, machine, &p->r) : -ENOMEM;
 }
