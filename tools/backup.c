@@ -501,6 +501,22 @@ static void report(struct backup *b, const struct snapshot *s, bool skipped)
 	output_end(&line);
 }
 
+/* Times order snapshots: who takes the latest one would get another. */
+static void tell_clock(const struct backup *b, const struct snapshot *s,
+		       const struct snapshot *parent)
+{
+	char then[24];
+	int64_t asked;
+
+	if (parent->time_ns > s->time_ns && !cli_time(b->cli, "time", &asked))
+		log_warn(
+			"the clock was set back: the snapshot before this one "
+			"is of %s, later than now. \"latest\" and forget go by "
+			"these times; until the clock is past it, name this "
+			"snapshot by its id",
+			output_time(then, (int64_t)parent->time_ns));
+}
+
 static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 		  bool *lost)
 {
@@ -515,6 +531,8 @@ static int finish(struct backup *b, const uint8_t tree[CHUNK_ID_LEN],
 	if (have < 0)
 		return have;
 	memcpy(s.tree, tree, CHUNK_ID_LEN);
+	if (have)
+		tell_clock(b, &s, &parent);
 	s.has_parent = have;
 	memcpy(s.parent, parent.id, OBJECT_ID_LEN);
 	fill_stats(b, &s.stats);

@@ -276,6 +276,14 @@ repo_state() {
 	expect 1 tm backup --time yesterday-ish s
 }
 
+@test "a clock that was set back is told" {
+	tm backup --time '2099-01-01 00:00:00' s
+	expect 0 tm backup s
+	output_has 'the clock was set back: the snapshot before this one is of 2099-01-01'
+	expect 0 tm backup --time '2020-01-01 00:00:00' s
+	[[ $output != *'the clock was set back'* ]]
+}
+
 @test "--dry-run stores nothing" {
 	expect 0 tm backup s
 	echo more >s/more
