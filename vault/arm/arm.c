@@ -176,15 +176,14 @@ static void set_action(struct arm_request *r)
 static bool is_version(const char *text)
 {
 	static const char form[] = "dddd-dd-dd"; /* 10 letters */
-	size_t i;
+	const char *p = text, *f;
 
-	for (i = 0; form[i]; i++)
-		if (form[i] == 'd' ? !isdigit((unsigned char)text[i])
-				   : text[i] != '-')
+	for (f = form; *f; f++, p++)
+		if (*f == 'd' ? !isdigit((unsigned char)*p) : *p != '-')
 			return false;
-	for (; text[i]; i++)
-		if (i == 64 ||
-		    (!isalnum((unsigned char)text[i]) && text[i] != '-'))
+	for (; *p; p++)
+		if (p - text == 64 ||
+		    (!isalnum((unsigned char)*p) && *p != '-'))
 			return false;
 	return !text[10] || text[10] == '-';
 }
