@@ -11,11 +11,11 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "vault/alerts.h"
-#include "vault/machines.h"
-#include "vault/monitor_api.h"
-#include "vault/quota.h"
-#include "vault/watch.h"
+#include "vault/monitor/alerts.h"
+#include "vault/machines/machines.h"
+#include "vault/monitor/monitor_api.h"
+#include "vault/objects/quota.h"
+#include "vault/monitor/watch.h"
 
 #define ACTOR "local root"
 

@@ -13,9 +13,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "vault/audit.h"
-#include "vault/collect.h"
-#include "vault/policy.h"
-#include "vault/readers.h"
+#include "vault/retention/collect.h"
+#include "vault/retention/policy.h"
+#include "vault/machines/readers.h"
 
 static const char *time_text(char out[32], int64_t t)
 {

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "vault/collect.h"
-#include "vault/scrub.h"
+#include "vault/retention/collect.h"
+#include "vault/objects/scrub.h"
 
 /* Retention needs no exact hour; an hour is short beside a day. */
 #define COLLECT_SECONDS 3600

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "vault/identity/identity.h"
-#include "vault/readers.h"
+#include "vault/machines/readers.h"
 
 #define FORMAT 1 /* of a credentials file */
 

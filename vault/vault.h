@@ -19,10 +19,10 @@
 #include "vault/authority.h"
 #include "vault/config.h"
 #include "vault/db.h"
-#include "vault/gate.h"
-#include "vault/leases.h"
-#include "vault/objects.h"
-#include "vault/refusals.h"
+#include "vault/http/gate.h"
+#include "vault/objects/leases.h"
+#include "vault/objects/objects.h"
+#include "vault/machines/refusals.h"
 
 struct identity;
 struct metrics;

@@ -12,7 +12,7 @@
 #include "store/vault.h"
 #include "tests/contract/store_fixture.h"
 #include "vault/authority.h"
-#include "vault/http.h"
+#include "vault/http/http.h"
 
 #define MACHINE "0b9b0db9-e42b-4b4b-972e-0bd54677d4cd"
 #define NAME "aaaa"

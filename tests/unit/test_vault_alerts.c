@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "testdir.h"
-#include "vault/alerts.h"
+#include "vault/monitor/alerts.h"
 #include "vault/audit.h"
-#include "vault/refusals.h"
+#include "vault/machines/refusals.h"
 
 static struct db *db;
 static char clock_file[256];

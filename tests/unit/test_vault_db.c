@@ -11,7 +11,7 @@
 
 #include "testdir.h"
 #include "vault/audit.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define THREADS 8
 #define CHANGES 40

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "testdir.h"
-#include "vault/gfs.h"
+#include "vault/retention/gfs.h"
 
 #define DAY 86400
 #define MAX_POINTS 4000

@@ -3,7 +3,7 @@
  * test_vault_history.c - what is usual for a machine, and what is not.
  */
 #include "testdir.h"
-#include "vault/history.h"
+#include "vault/monitor/history.h"
 
 #define MIB (1 << 20)
 #define FLOOR (64 * MIB)

@@ -12,12 +12,12 @@
 #include "prng.h"
 #include "testdir.h"
 #include "vault/audit.h"
-#include "vault/collect.h"
-#include "vault/machines.h"
-#include "vault/pin.h"
-#include "vault/policy.h"
-#include "vault/retention.h"
-#include "vault/settings.h"
+#include "vault/retention/collect.h"
+#include "vault/machines/machines.h"
+#include "vault/retention/pin.h"
+#include "vault/retention/policy.h"
+#include "vault/retention/retention.h"
+#include "vault/retention/settings.h"
 
 #define DAY 86400
 

@@ -3,7 +3,7 @@
  * test_vault_limiter.c - who asks for too much waits, and nobody else does.
  */
 #include "testdir.h"
-#include "vault/limiter.h"
+#include "vault/http/limiter.h"
 
 #define S LIMITER_SECOND
 

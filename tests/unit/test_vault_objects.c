@@ -7,8 +7,8 @@
 #include <pthread.h>
 
 #include "testdir.h"
-#include "vault/machines.h"
-#include "vault/objects.h"
+#include "vault/machines/machines.h"
+#include "vault/objects/objects.h"
 
 static struct db *db;
 static struct objects *objects;

@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #include "testdir.h"
-#include "vault/machines.h"
-#include "vault/objects.h"
+#include "vault/machines/machines.h"
+#include "vault/objects/objects.h"
 
 #define WRITERS 16
 #define ROUNDS 20

@@ -3,7 +3,7 @@
  * test_vault_send.c - signatures of what is sent: RFC 4231, cases 1 to 3 and 6.
  */
 #include "testdir.h"
-#include "vault/send.h"
+#include "vault/monitor/send.h"
 
 static void check(const void *key, size_t key_len, const char *a, const char *b,
 		  const char *want)

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "testdir.h"
-#include "vault/uri.h"
+#include "vault/http/uri.h"
 
 static void test_parts_are_decoded(void **state)
 {

@@ -28,7 +28,7 @@
 #include "base/json.h"
 #include "vault/arm/filter.h"
 #include "vault/arm/id.h"
-#include "vault/http.h"
+#include "vault/http/http.h"
 #include "vault/vault.h"
 
 #define ARM_NAMES_MAX 8

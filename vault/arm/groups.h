@@ -13,7 +13,7 @@
 #define VAULT_ARM_GROUPS_H
 
 #include "vault/arm/arm.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define GROUP_NAME_MAX 90
 

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 
 #include "base/macros.h"
-#include "vault/uri.h"
+#include "vault/http/uri.h"
 
 #define ARM_ID_MAX 2048 /* bytes, with the NUL */
 #define ARM_DEPTH_MAX 8

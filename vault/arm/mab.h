@@ -16,7 +16,7 @@
 #define VAULT_ARM_MAB_H
 
 #include "base/json.h"
-#include "vault/gfs.h"
+#include "vault/retention/gfs.h"
 
 #define MAB_TIMES_MAX 3
 

@@ -15,7 +15,7 @@
 #define VAULT_ARM_OPERATIONS_H
 
 #include "vault/arm/arm.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define OPERATION_SECONDS (7 * 86400)
 

@@ -12,7 +12,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "vault/arm/arm.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 /* --- headers --- */
 

@@ -16,7 +16,7 @@
 #define VAULT_ARM_RSV_H
 
 #include "vault/arm/arm.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define RSV_ETAG_MAX 64
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "vault/arm/operations.h"
-#include "vault/policy.h"
+#include "vault/retention/policy.h"
 
 #define CONTAINER_WORD "Windows;"
 #define ITEM_WORD "FileFolder;"

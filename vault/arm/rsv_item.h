@@ -15,7 +15,7 @@
 #define VAULT_ARM_RSV_ITEM_H
 
 #include "vault/arm/rsv.h"
-#include "vault/protection.h"
+#include "vault/retention/protection.h"
 
 #define RSV_FABRIC "/backupFabrics/{}"
 #define RSV_CONTAINER RSV_FABRIC "/protectionContainers/{}"

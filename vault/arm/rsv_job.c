@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "vault/arm/operations.h"
 #include "vault/arm/rsv_item.h"
-#include "vault/collect.h"
+#include "vault/retention/collect.h"
 
 /* --- times in filters --- */
 

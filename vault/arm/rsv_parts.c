@@ -12,7 +12,7 @@
 #include "vault/arm/access.h"
 #include "vault/arm/rsv.h"
 #include "vault/arm/rsv_settings.h"
-#include "vault/pin.h"
+#include "vault/retention/pin.h"
 
 /* {"id","name","type","properties":{ is open afterwards. */
 static void begin_part(struct json_out *j, const struct rsv *v,

@@ -9,7 +9,7 @@
 #include "vault/arm/mab.h"
 #include "vault/arm/operations.h"
 #include "vault/arm/rsv.h"
-#include "vault/policy.h"
+#include "vault/retention/policy.h"
 
 #define TYPE RSV_TYPE "/backupPolicies"
 

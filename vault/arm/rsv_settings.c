@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vault/settings.h"
+#include "vault/retention/settings.h"
 
 #define SECURITY "properties.securitySettings."
 #define SOFT_DELETE SECURITY "softDeleteSettings."

@@ -16,7 +16,7 @@
 #define VAULT_IDENTITY_ASSIGNMENTS_H
 
 #include "vault/identity/roles.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define SCOPE_MAX 1023
 #define DESCRIPTION_MAX 511

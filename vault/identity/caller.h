@@ -13,7 +13,7 @@
 #ifndef VAULT_IDENTITY_CALLER_H
 #define VAULT_IDENTITY_CALLER_H
 
-#include "vault/http.h"
+#include "vault/http/http.h"
 #include "vault/identity/identity.h"
 
 struct caller {

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "vault/identity/token_private.h"
-#include "vault/machine_auth.h"
+#include "vault/machines/machine_auth.h"
 
 static int refuse(struct http_exchange *x, unsigned int status,
 		  const char *error, const char *text)

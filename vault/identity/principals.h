@@ -24,7 +24,7 @@
 #define VAULT_IDENTITY_PRINCIPALS_H
 
 #include "pki/pkey.h"
-#include "vault/machines.h"
+#include "vault/machines/machines.h"
 
 #define PRINCIPAL_RESOURCE_MAX 511
 #define SUBJECT_MAX 255

@@ -16,7 +16,7 @@
 #include "vault/audit.h"
 #include "vault/identity/caller.h"
 #include "vault/identity/token_private.h"
-#include "vault/uri.h"
+#include "vault/http/uri.h"
 
 #define ASSERTION "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #define ASSERTION_SECONDS 3600 /* so long it may be good, at most */

@@ -25,7 +25,7 @@
 #ifndef VAULT_IDENTITY_TOKEN_API_H
 #define VAULT_IDENTITY_TOKEN_API_H
 
-#include "vault/http.h"
+#include "vault/http/http.h"
 
 extern const struct http_route token_routes[];
 extern const size_t n_token_routes;

@@ -5,7 +5,7 @@
 #ifndef VAULT_IDENTITY_TOKEN_PRIVATE_H
 #define VAULT_IDENTITY_TOKEN_PRIVATE_H
 
-#include "vault/http.h"
+#include "vault/http/http.h"
 #include "vault/identity/identity.h"
 #include "vault/vault.h"
 
