@@ -310,7 +310,7 @@ repo_state() {
 
 # A source whose parents nobody changes: s at /mnt, for this command alone.
 at_mnt() {
-	expect 0 unshare -m sh -c 'mount --bind s /mnt && exec "$@"' sh \
+	expect 0 own_mounts sh -c 'mount --bind s /mnt && exec "$@"' sh \
 		"$TIDEMARK" backup --repo "$REPO" --passphrase-file "$PASS" \
 		--json "$@" /mnt
 }

@@ -200,6 +200,7 @@ through_a_file_system() { # TYPE SIZE
 		files_change "$T/mnt"
 		backs_up tracker
 		umount "$T/mnt"
+		wait_until is_free "$DISK"
 		backs_up tracker
 		is_captured
 	done

@@ -84,7 +84,7 @@ as_reader() {
 		"$TIDEMARK" unregister
 		[ ! -e /etc/tidemark/vault ]
 	END
-	expect 0 unshare -m bash bare.sh
+	expect 0 own_mounts bash bare.sh
 	output_has "may restore from the vault"
 	output_has "(unregistered)"
 	output_has "no problem found"

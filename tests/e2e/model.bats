@@ -16,6 +16,6 @@ load ../lib/helpers
 	expect 0 "$TOP/tests/model/run"
 	echo "$output"
 	output_lacks TOOTHLESS
-	[ "$(grep -c '^holds: ' <<<"$output")" -eq 3 ]
-	[ "$(grep -c '^breaks: ' <<<"$output")" -eq 11 ]
+	[ "$(grep -c '^holds: ' <<<"$output")" -eq 4 ]
+	[ "$(grep -c '^breaks: ' <<<"$output")" -eq 15 ]
 }

@@ -196,6 +196,27 @@ unmount_below() { # DIRECTORY, itself included; the innermost first
 			print $5 }' /proc/self/mountinfo | tac)
 }
 
+# own_mounts COMMAND...: in a mount namespace of its own. It lets go of what
+# other tests have mounted, which would stay there, behind their umount, until
+# the command ends.
+own_mounts() {
+	# shellcheck disable=SC2016 # the shell within expands these
+	unshare -m bash -c 'T=$1 && shift
+		while read -r _ at _; do
+			case $at in
+			"$T" | "$T"/*) ;;
+			*/tidemark-*) umount -l "$at" 2>/dev/null ;;
+			esac
+		done </proc/self/mounts
+		exec "$@"' own_mounts "$T" "$@"
+}
+
+# A namespace that another test made just now has a file system still that was
+# unmounted here: until it is gone, it will be written to.
+is_free() { # DEVICE
+	perl -MFcntl -e 'sysopen(F, $ARGV[0], O_RDWR | O_EXCL) or exit 1' "$1"
+}
+
 free_loops_below() { # DIRECTORY with the images
 	local device file
 	command -v losetup >/dev/null || return 0
