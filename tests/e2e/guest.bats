@@ -44,11 +44,11 @@ guest() { "$TOP/tests/guest/run" "$@"; }
 }
 
 @test "ext4 by the hook set vfs: what it names is all that changed" {
-	guest -t 290 "$TOP/tests/torture/run" -f ext4 -e 3 -n 80 \
+	guest -t 290 "$TOP/tests/torture/run" -f ext4 -e 2 -n 70 \
 		-s $((RANDOM * 32768 + RANDOM)) -o "--hooks vfs"
 }
 
 @test "xfs by the hook set vfs: what it names is all that changed" {
-	guest -t 290 "$TOP/tests/torture/run" -f xfs -e 3 -n 80 \
+	guest -t 290 "$TOP/tests/torture/run" -f xfs -e 2 -n 70 \
 		-s $((RANDOM * 32768 + RANDOM)) -o "--hooks vfs"
 }
