@@ -71,7 +71,7 @@ int group_check(struct arm_request *r)
 
 static int list_tenants(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	char id[80];
 	int e = arm_list_init(r, &l);
 
@@ -136,7 +136,7 @@ static int list_subscription(void *arg, const struct db_row *row)
 
 static int list_subscriptions(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct listing x = { .r = r, .l = &l };
 	int e = arm_list_init(r, &l);
 
@@ -150,7 +150,7 @@ static int list_subscriptions(struct arm_request *r)
 static int show_subscription(void *arg, const struct db_row *row)
 {
 	struct listing *x = arg;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	int e;
 
 	arm_reply_init(&a);
@@ -173,7 +173,7 @@ static int get_subscription(struct arm_request *r)
  * and any other word is taken, too. */
 static int list_locations(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	char id[120];
 	int e = arm_list_init(r, &l);
 
@@ -237,7 +237,7 @@ static int list_group(void *arg, const struct db_row *row)
 
 static int list_groups(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct listing x = { .r = r, .l = &l };
 	int e = arm_list_init(r, &l);
 
@@ -257,7 +257,7 @@ struct showing {
 static int show_group(void *arg, const struct db_row *row)
 {
 	struct showing *x = arg;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	int e;
 
 	arm_reply_init(&a);
@@ -456,7 +456,7 @@ static int list_resource(void *arg, const struct db_row *row)
 
 static int list_resources(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct listing x = { .r = r, .l = &l };
 	int e = arm_list_init(r, &l);
 

@@ -137,7 +137,7 @@ int operation_check(struct arm_request *r)
 
 int operation_status(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	struct operation o;
 	int e = find(r, &o);
 

@@ -69,7 +69,7 @@ static void write_provider(struct json_out *j, struct arm_request *r,
 
 static int list_providers(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	size_t i;
 	int e = arm_list_init(r, &l);
 
@@ -89,7 +89,7 @@ static int list_providers(struct arm_request *r)
 static int get_provider(struct arm_request *r)
 {
 	const char *name = r->id.provider;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	size_t i;
 
 	arm_reply_init(&a);

@@ -92,7 +92,7 @@ int arm_reply_empty(struct arm_request *r, unsigned int status)
 int arm_error(struct arm_request *r, unsigned int status, const char *code,
 	      const char *fmt, ...)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	char text[2 * ARM_ID_MAX];
 	va_list ap;
 

@@ -165,8 +165,8 @@ static int write_rsv(struct json_out *j, struct arm_request *r,
 
 static int answer_rsv(struct arm_request *r, unsigned int status)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
 	arm_reply_init(&a);
@@ -188,7 +188,7 @@ struct listing {
 static int list_row(void *arg, const struct db_row *row)
 {
 	struct listing *x = arg;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	char key[ARM_KEY_MAX];
 	int e = take_rsv(&v, row);
 
@@ -207,7 +207,7 @@ static int list_row(void *arg, const struct db_row *row)
 
 static int list_rsv(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct listing x = { r, &l };
 	int e = arm_list_init(r, &l);
 
@@ -331,7 +331,7 @@ static int change(struct wish *w)
 
 static int patch_rsv(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct wish w = { .r = r, .v = &v, .tags = BUF_INIT(TAGS_TEXT_MAX) };
 	char etag[RSV_ETAG_MAX];
 	int e = rsv_find(r, &v);
@@ -443,7 +443,7 @@ static int put_old(struct arm_request *r, struct wish *w)
 
 static int put_rsv(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct wish w = { .r = r, .v = &v, .tags = BUF_INIT(TAGS_TEXT_MAX) };
 	int e;
 
@@ -506,7 +506,7 @@ static int remove_rsv(struct db *db, void *arg)
 
 static int delete_rsv(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct wish w = { .r = r, .v = &v };
 	char etag[RSV_ETAG_MAX];
 	int e;
@@ -534,7 +534,7 @@ static int delete_rsv(struct arm_request *r)
 static int check_name(struct arm_request *r)
 {
 	const char *name = arm_get_text(r->body, "name");
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	char id[MACHINE_ID_LEN + 1];
 	int e = arm_need_body(r);
 

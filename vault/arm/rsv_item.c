@@ -167,8 +167,8 @@ static void write_item(struct json_out *j, const struct rsv *v,
 
 static int get_item(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct rsv_item i;
 	int e = rsv_find(r, &v);
 
@@ -221,13 +221,12 @@ static int list_item(void *arg, const struct db_row *row)
 /* All that is in a vault, or in one container (names[2]). */
 static int list_items(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct listing x = { .r = r, .v = &v, .l = &l };
 	const char *in = r->names[2] ? strchr(r->names[2], ';') : NULL;
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	if (e == 0)
@@ -295,12 +294,11 @@ static int list_container(void *arg, const struct db_row *row)
 
 static int list_containers(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct listing x = { .r = r, .v = &v, .l = &l };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	if (e == 0)
@@ -325,7 +323,7 @@ struct showing {
 static int show_container(void *arg, const struct db_row *row)
 {
 	struct showing *x = arg;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	int e;
 
 	arm_reply_init(&a);
@@ -336,7 +334,7 @@ static int show_container(void *arg, const struct db_row *row)
 
 static int get_container(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct showing x = { r, &v };
 	const size_t c = strlen(CONTAINER_WORD);
 	int n = rsv_find(r, &v);
@@ -487,7 +485,7 @@ static int apply(struct arm_request *r, struct change *c)
 
 static int put_item(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct rsv_item i;
 	struct change c = { .r = r, .v = &v, .i = &i };
 	int e = rsv_find(r, &v);
@@ -503,7 +501,7 @@ static int put_item(struct arm_request *r)
 
 static int delete_item(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct rsv_item i;
 	struct change c = {
 		.r = r, .v = &v, .i = &i, .operation = "DeleteBackupData"
@@ -533,11 +531,10 @@ static int item_result(struct arm_request *r)
 
 static int list_nothing(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	return e < 0 ? e : arm_list_send(r, &l);

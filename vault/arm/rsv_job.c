@@ -106,13 +106,12 @@ static int list_point(void *arg, const struct point *p)
 
 static int list_points(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct rsv_item i;
 	struct points x = { .r = r, .v = &v, .i = &i, .l = &l };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = rsv_item_find(r, &v, &i);
 	if (e == 0)
@@ -128,7 +127,7 @@ static int list_points(struct arm_request *r)
 static int show_point(void *arg, const struct point *p)
 {
 	struct points *x = arg;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	int e;
 
 	if (p->head != x->head)
@@ -141,7 +140,7 @@ static int show_point(void *arg, const struct point *p)
 
 static int get_point(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct rsv_item i;
 	struct points x = { .r = r, .v = &v, .i = &i };
 	int e = rsv_find(r, &v);
@@ -267,12 +266,11 @@ static int list_job(void *arg, const struct db_row *row)
 
 static int list_jobs(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct jobs x = { .r = r, .v = &v, .l = &l };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	if (e == 0)
@@ -289,7 +287,7 @@ static int list_jobs(struct arm_request *r)
 static int show_job(void *arg, const struct db_row *row)
 {
 	struct jobs *x = arg;
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	struct job j = take_job(row);
 	int e;
 
@@ -301,7 +299,7 @@ static int show_job(void *arg, const struct db_row *row)
 
 static int get_job(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct jobs x = { .r = r, .v = &v };
 	const char *id = r->names[1];
 	int n = rsv_find(r, &v);

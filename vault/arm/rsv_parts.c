@@ -32,7 +32,7 @@ static void begin_part(struct json_out *j, const struct rsv *v,
 
 static int answer_config(struct arm_request *r, const struct rsv *v)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	int e;
 
 	arm_reply_init(&a);
@@ -44,7 +44,7 @@ static int answer_config(struct arm_request *r, const struct rsv *v)
 
 static int get_config(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
 	return e < 0 ? e : answer_config(r, &v);
@@ -52,7 +52,7 @@ static int get_config(struct arm_request *r)
 
 static int put_config(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
 	if (e == 0)
@@ -64,8 +64,8 @@ static int put_config(struct arm_request *r)
 
 static int get_storage(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
 	arm_reply_init(&a);
@@ -83,8 +83,8 @@ static int get_storage(struct arm_request *r)
 static int get_information(struct arm_request *r)
 {
 	CLEANUP_BUF struct buf key = BUF_INIT(64);
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	int e = rsv_find(r, &v);
 
 	arm_reply_init(&a);
@@ -152,8 +152,8 @@ static int put_certificate(struct arm_request *r)
 {
 	CLEANUP_SECRET_BUF struct buf text = BUF_INIT(4 * X509_CERT_MAX);
 	CLEANUP_JSON struct json *file = NULL;
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	char base[300];
 	int e = rsv_find(r, &v);
 
@@ -187,7 +187,7 @@ static int take_id(void *arg, const struct db_row *row)
 static int delete_identity(struct arm_request *r)
 {
 	char id[MACHINE_ID_LEN + 1];
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	const char *name = r->names[1];
 	int n = rsv_find(r, &v);
 
@@ -253,12 +253,11 @@ static int list_of(struct arm_request *r,
 		   void (*write)(struct arm_request *, struct arm_list *,
 				 const struct counted *))
 {
-	struct arm_list l CLEANUP_ARM_LIST;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct counted n = { 0 };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	if (e == 0)
@@ -308,8 +307,8 @@ static int list_summaries(struct arm_request *r)
 
 static int post_pin(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct pin pin = { "", 0 };
 	int e = rsv_find(r, &v);
 

@@ -93,13 +93,12 @@ static int take_policy(void *arg, const struct policy_entry *p)
 
 static int list_policies(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct filter f = { .n = 0 };
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct shown x = { .r = r, .v = &v, .l = &l };
 	int e = rsv_find(r, &v);
 
-	memset(&l, 0, sizeof(l));
 	if (e == 0)
 		e = arm_list_init(r, &l);
 	if (e == 0)
@@ -125,8 +124,8 @@ static int no_policy(struct arm_request *r)
 
 static int get_policy(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct shown x = { .r = r, .v = &v };
 	int e = rsv_find(r, &v);
 
@@ -223,7 +222,7 @@ static int read_policy(struct arm_request *r, struct mab_policy *p)
 static int put_policy(struct arm_request *r)
 {
 	struct mab_policy p;
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct shown x = { .r = r, .v = &v };
 	struct change c = { .r = r, .v = &v, .p = &p };
 	int e = rsv_find(r, &v);
@@ -263,7 +262,7 @@ static int remove_policy(struct db *db, void *arg)
 
 static int delete_policy(struct arm_request *r)
 {
-	struct rsv v CLEANUP_RSV;
+	CLEANUP_RSV struct rsv v = { 0 };
 	struct change c = { .r = r, .v = &v, .name = r->names[1] };
 	int e = rsv_find(r, &v);
 

@@ -181,7 +181,7 @@ static const struct role *next_role(const char *id)
 
 static int list_definitions(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	const struct role *role;
 	struct terms t;
 	int e = arm_list_init(r, &l);
@@ -211,7 +211,7 @@ static const struct role *role_by_guid(const char *guid)
 
 static int get_definition(struct arm_request *r)
 {
-	struct arm_reply a CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply a = { 0 };
 	const struct role *role = role_by_guid(r->names[0]);
 
 	arm_reply_init(&a);
@@ -253,7 +253,7 @@ static int write_permission(void *arg, const struct assignment *a)
 
 static int list_permissions(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct permissions p = { r, &l };
 	int e = arm_list_init(r, &l);
 
@@ -296,7 +296,7 @@ static void write_assignment(struct json_out *j, const struct assignment *a)
 static int send_assignment(struct arm_request *r, const struct assignment *a,
 			   unsigned int status)
 {
-	struct arm_reply reply CLEANUP_ARM_REPLY;
+	CLEANUP_ARM_REPLY struct arm_reply reply = { 0 };
 
 	arm_reply_init(&reply);
 	write_assignment(&reply.j, a);
@@ -326,7 +326,7 @@ static int list_one(void *arg, const struct assignment *a)
 
 static int list_assignments(struct arm_request *r)
 {
-	struct arm_list l CLEANUP_ARM_LIST;
+	CLEANUP_ARM_LIST struct arm_list l = { 0 };
 	struct listing x = { .r = r, .l = &l };
 	int e = arm_list_init(r, &l);
 
