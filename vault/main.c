@@ -51,9 +51,10 @@ static const char usage[] =
 	"  readers DIR          who may restore\n"
 	"    --json\n"
 	"  revoke DIR ID        who may restore may not any more\n"
-	"  machines DIR         who is registered, and what is kept\n"
+	"  machines DIR         who is registered, and what is kept; below,\n"
+	"                       NAME is a machine's name or its id\n"
 	"    --json\n"
-	"  points DIR ID        the recovery points of a machine, and why "
+	"  points DIR NAME      the recovery points of a machine, and why "
 	"each\n"
 	"                       is kept\n"
 	"    --json\n"
@@ -71,23 +72,23 @@ static const char usage[] =
 	"    --vault NAME, --json\n"
 	"  pin DIR              a security PIN, for five minutes, once\n"
 	"    --vault NAME         (default)\n"
-	"  stop DIR ID          end a machine's protection and keep its data,\n"
+	"  stop DIR NAME        end a machine's protection and keep its data,\n"
 	"                       or\n"
 	"    --delete-data        delete them: softly, if that is on\n"
 	"    --pin N              what `pin` said\n"
-	"  resume DIR ID        a machine whose protection was stopped may "
+	"  resume DIR NAME      a machine whose protection was stopped may "
 	"back\n"
 	"                       up again\n"
-	"  undelete DIR ID      bring back what was deleted\n"
-	"  purge DIR ID         now, what the next collection would purge\n"
+	"  undelete DIR NAME    bring back what was deleted\n"
+	"  purge DIR NAME       now, what the next collection would purge\n"
 	"  scrub DIR            are all bytes still those that came? A server\n"
 	"                       looks by itself, slowly\n"
 	"    --json\n"
 	"  status DIR           how far that has come, and what is damaged\n"
 	"    --json\n"
-	"  unregister DIR ID    a machine may not come any more; what it has\n"
+	"  unregister DIR NAME  a machine may not come any more; what it has\n"
 	"                       stored stays\n"
-	"  quota DIR [ID]       what machines use of the room that they have, "
+	"  quota DIR [NAME]     what machines use of the room that they have, "
 	"or\n"
 	"                       how much one has from now on\n"
 	"    --bytes N, --objects N   100G, or none\n"
@@ -278,6 +279,35 @@ static int do_keeping(struct vault *v, struct options *o)
 	return keeping_run(v, o->command, o->target ?: o->vault, &o->keeping);
 }
 
+/* Commands, and whether one has a word behind DIR. */
+static const struct command {
+	const char *name;
+	enum { NO_WORD, MAYBE_WORD, WORD, MAYBE_MACHINE, MACHINE } word;
+} commands[] = {
+	{ "init", NO_WORD },	    { "serve", NO_WORD },
+	{ "credentials", NO_WORD }, { "machines", NO_WORD },
+	{ "points", MACHINE },	    { "policy", MAYBE_WORD },
+	{ "collect", NO_WORD },	    { "unregister", MACHINE },
+	{ "readers", NO_WORD },	    { "revoke", WORD },
+	{ "quota", MAYBE_MACHINE }, { "alerts", NO_WORD },
+	{ "monitor-token", WORD },  { "acknowledge", WORD },
+	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
+	{ "settings", NO_WORD },    { "pin", NO_WORD },
+	{ "stop", MACHINE },	    { "resume", MACHINE },
+	{ "undelete", MACHINE },    { "purge", MACHINE },
+	{ "status", NO_WORD },	    { "scrub", NO_WORD },
+};
+
+static int word_of(const char *command)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(commands); i++)
+		if (!strcmp(command, commands[i].name))
+			return (int)commands[i].word;
+	return -1;
+}
+
 static int run_command(struct vault *v, struct options *o)
 {
 	if (!strcmp(o->command, "serve"))
@@ -313,8 +343,22 @@ static int run_command(struct vault *v, struct options *o)
 	return report_audit_verdict(v);
 }
 
+/* Its id where a machine's name was given. */
+static int name_machine(struct vault *v, struct options *o, struct machine *m)
+{
+	int word = word_of(o->command), e;
+
+	if (!o->target || (word != MACHINE && word != MAYBE_MACHINE) ||
+	    strlen(o->target) == MACHINE_ID_LEN)
+		return 0;
+	e = vault_machine(v, o->vault, o->target, m);
+	o->target = m->id;
+	return e;
+}
+
 static int with_vault(struct options *o)
 {
+	struct machine m;
 	struct vault v;
 	int e = sandbox_become_owner(o->dir, !strcmp(o->command, "serve"));
 
@@ -322,7 +366,9 @@ static int with_vault(struct options *o)
 		e = vault_open(o->dir, &v);
 	if (e < 0)
 		return e;
-	e = run_command(&v, o);
+	e = name_machine(&v, o, &m);
+	if (e == 0)
+		e = run_command(&v, o);
 	vault_close(&v);
 	return e;
 }
@@ -512,37 +558,21 @@ static int take_option(struct options *o, int c, char **argv)
 	return bad_usage();
 }
 
-/* Commands, and whether one has a word behind DIR. */
-static const struct command {
-	const char *name;
-	enum { NO_WORD, MAYBE_WORD, WORD } word;
-} commands[] = {
-	{ "init", NO_WORD },	    { "serve", NO_WORD },
-	{ "credentials", NO_WORD }, { "machines", NO_WORD },
-	{ "points", WORD },	    { "policy", MAYBE_WORD },
-	{ "collect", NO_WORD },	    { "unregister", WORD },
-	{ "readers", NO_WORD },	    { "revoke", WORD },
-	{ "quota", MAYBE_WORD },    { "alerts", NO_WORD },
-	{ "monitor-token", WORD },  { "acknowledge", WORD },
-	{ "audit", NO_WORD },	    { "audit-verify", NO_WORD },
-	{ "settings", NO_WORD },    { "pin", NO_WORD },
-	{ "stop", WORD },	    { "resume", WORD },
-	{ "undelete", WORD },	    { "purge", WORD },
-	{ "status", NO_WORD },	    { "scrub", NO_WORD },
-};
-
 static int check_words(const struct options *o)
 {
-	size_t i;
+	int word = o->command && o->dir ? word_of(o->command) : -1;
 
-	for (i = 0; o->command && o->dir && i < ARRAY_LEN(commands); i++) {
-		if (strcmp(o->command, commands[i].name) != 0)
-			continue;
-		if ((o->machine || o->days != READER_DAYS) && !o->restore)
-			break; /* these say what may be restored */
-		if (commands[i].word == MAYBE_WORD ||
-		    (commands[i].word == WORD) == (o->target != NULL))
-			return 0;
+	if ((o->machine || o->days != READER_DAYS) && !o->restore)
+		return bad_usage(); /* these say what may be restored */
+	switch (word) {
+	case NO_WORD:
+		return o->target ? bad_usage() : 0;
+	case WORD:
+	case MACHINE:
+		return o->target ? 0 : bad_usage();
+	case MAYBE_WORD:
+	case MAYBE_MACHINE:
+		return 0;
 	}
 	return bad_usage();
 }

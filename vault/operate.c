@@ -39,9 +39,9 @@ struct showing {
 static const char *limit_text(char out[static 32], uint64_t n)
 {
 	if (n)
-		snprintf(out, 32, "%" PRIu64, n);
+		snprintf(out, 32, "of %" PRIu64, n);
 	else
-		snprintf(out, 32, "any number");
+		snprintf(out, 32, "no limit");
 	return out;
 }
 
@@ -53,8 +53,8 @@ static int print_use(const struct machine *m, const struct quota_use *u,
 	char bytes[32], objects[32];
 
 	if (!json) {
-		printf("%s  %-24s %" PRIu64 " of %s bytes, %" PRIu64
-		       " of %s objects\n",
+		printf("%s  %-24s %" PRIu64 " bytes (%s), %" PRIu64
+		       " objects (%s)\n",
 		       m->id, m->name, u->bytes,
 		       limit_text(bytes, u->quota.bytes), u->objects,
 		       limit_text(objects, u->quota.objects));

@@ -54,9 +54,10 @@ static int print_machine(void *arg, const struct machine *m)
 	char newest[32];
 
 	if (!*json) {
-		printf("%s  %-24s %-12s %6" PRId64 " points %14" PRId64
+		printf("%s  %-24s %-12s %6" PRId64 " point%s %14" PRId64
 		       " bytes  newest %s\n",
-		       m->id, m->name, state_text(m), m->points, m->bytes,
+		       m->id, m->name, state_text(m), m->points,
+		       m->points == 1 ? " " : "s", m->bytes,
 		       time_text(newest, m->newest));
 		return 0;
 	}

@@ -249,8 +249,8 @@ int vault_credentials(struct vault *v, const char *vault_name, const char *url,
 	return e;
 }
 
-static int find_source(struct vault *v, const char *vault, const char *word,
-		       struct machine *out)
+static int find_machine(struct vault *v, const char *vault, const char *word,
+			struct machine *out)
 {
 	int e = machine_find(v->db, vault, word, out);
 
@@ -265,6 +265,17 @@ static int find_source(struct vault *v, const char *vault, const char *word,
 	return e;
 }
 
+int vault_machine(struct vault *v, const char *vault_name, const char *word,
+		  struct machine *out)
+{
+	char id[MACHINE_ID_LEN + 1];
+	int e = vault_find(v->db, vault_name, id);
+
+	if (e == -ENOENT)
+		log_error("there is no vault %s here", vault_name);
+	return e < 0 ? e : find_machine(v, id, word, out);
+}
+
 int vault_restore_credentials(struct vault *v, const char *vault_name,
 			      const char *machine, unsigned int days,
 			      const char *url, struct buf *out)
@@ -277,7 +288,7 @@ int vault_restore_credentials(struct vault *v, const char *vault_name,
 	int e = find_vault(v, vault_name, id);
 
 	if (e == 0 && machine)
-		e = find_source(v, id, machine, &m);
+		e = find_machine(v, id, machine, &m);
 	if (e == 0)
 		e = default_url(&v->config, &own);
 	random_bytes(secret, sizeof(secret));

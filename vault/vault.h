@@ -19,6 +19,7 @@
 #include "vault/authority.h"
 #include "vault/config.h"
 #include "vault/db.h"
+#include "vault/machines/machines.h"
 #include "vault/http/gate.h"
 #include "vault/objects/leases.h"
 #include "vault/objects/objects.h"
@@ -54,6 +55,9 @@ const char *vault_url(const struct vault *v);
 /* It listens on this port. Once. */
 MUST_CHECK int vault_listens(struct vault *v, unsigned int port);
 
+/* A machine by its name, or its id. -ENOENT, -EMLINK: logged. */
+MUST_CHECK int vault_machine(struct vault *v, const char *vault_name,
+			     const char *word, struct machine *out);
 /* A secret for one machine, as JSON for `tidemark register`. url NULL: that of
  * the configuration. */
 MUST_CHECK int vault_credentials(struct vault *v, const char *vault_name,

@@ -114,21 +114,23 @@ a_machine() {
 }
 
 @test "an agent says why its backup is refused" {
-	local id
+	local name
 	vault_made
 	registered
 	tm_init
 	mkdir data
 	echo one >data/file
 	tm backup data
-	id=$(vaultd machines "$VAULT" --json | jq -r .machine)
-	vaultd stop "$VAULT" "$id"
+	name=$(vaultd machines "$VAULT" --json | jq -r .name)
+	expect 1 vaultd stop "$VAULT" "$name-2"
+	output_has "there is no machine $name-2 here: tidemark-vaultd machines"
+	vaultd stop "$VAULT" "$name"
 	run tm backup data
 	[ "$status" -ne 0 ]
 	output_has "has stopped the protection of this machine"
 	tm restore latest --target out
 	grep -rq one out
-	vaultd resume "$VAULT" "$id"
+	vaultd resume "$VAULT" "$name"
 	tm backup data
 }
 

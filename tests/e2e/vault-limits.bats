@@ -43,13 +43,13 @@ put() {
 	asked 201 "" put "$(printf %900s long)"
 	asked 507 QuotaExceeded put y
 	expect 0 vaultd quota "$VAULT"
-	output_has "of any number bytes, 3 of 3 objects"
+	output_has "bytes (no limit), 3 objects (of 3)"
 	vaultd quota "$VAULT" "$(machine_id)" --default
 	asked 507 QuotaExceeded put y
 	expect 1 vaultd quota "$VAULT" "$(machine_id)" --bytes 0
 	output_has "a number above 0"
 	expect 1 vaultd quota "$VAULT" none --bytes 1G
-	output_has "no machine has the id"
+	output_has "there is no machine none here"
 	run vaultd audit "$VAULT"
 	output_has "quota/set"
 	vaultd audit-verify "$VAULT"
