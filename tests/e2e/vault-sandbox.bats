@@ -11,6 +11,8 @@ setup() {
 	tm_setup
 	requires curl
 	requires openssl
+	# who has given root up cannot be looked through for leaks
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
 }
 
 # privileges: of each thread of the server, once.
